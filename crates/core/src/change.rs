@@ -1,0 +1,185 @@
+//! What an accepted command does: facts, each with a position in the log.
+//!
+//! The same values become rows, log entries and door updates, so each carries all that any of the
+//! three needs. Entities inside carry the revision of their last change, which the store stamps
+//! with the change's own position as it applies it.
+
+use std::collections::BTreeSet;
+
+use crate::agent::{Agent, JoinToken};
+use crate::credential::{CardToken, Credential};
+use crate::id::{CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
+use crate::operator::{Operator, PasswordHash};
+use crate::parameters::Timestamp;
+use crate::pin::PinDigest;
+use crate::place::{Door, DoorGroup, Site};
+use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::text::Note;
+use crate::user::{AccessPeriod, Deactivation, Profile, Tombstone, User};
+
+/// A PIN that nobody may have until it is forgotten: a leaver still knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetiredPin {
+    /// The PIN.
+    pub digest: PinDigest,
+    /// From when on it is free again.
+    pub until: Timestamp,
+}
+
+/// One thing of a kind came, became another, or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit<T> {
+    /// It is new.
+    Created(T),
+    /// It was the first and is the second.
+    Changed(Box<T>, Box<T>),
+    /// It is gone.
+    Deleted(T),
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A person was added, without credentials: those are changes of their own.
+    UserCreated(User),
+    /// Name or contacts changed.
+    ProfileChanged {
+        /// Whose.
+        user: UserId,
+        /// What it was.
+        before: Profile,
+        /// What it is.
+        after: Profile,
+    },
+    /// The access period changed.
+    AccessPeriodChanged {
+        /// Whose.
+        user: UserId,
+        /// What it was.
+        before: AccessPeriod,
+        /// What it is.
+        after: AccessPeriod,
+    },
+    /// Direct memberships changed.
+    UserGroupsChanged {
+        /// Whose.
+        user: UserId,
+        /// What they were.
+        before: BTreeSet<GroupId>,
+        /// What they are.
+        after: BTreeSet<GroupId>,
+    },
+    /// Direct policies changed.
+    UserPoliciesChanged {
+        /// Whose.
+        user: UserId,
+        /// What they were.
+        before: BTreeSet<PolicyId>,
+        /// What they are.
+        after: BTreeSet<PolicyId>,
+    },
+    /// A person is refused everywhere from this revision on. The store stamps
+    /// `deactivation.revision` with it.
+    UserDeactivated {
+        /// Who.
+        user: UserId,
+        /// Who, when, why.
+        deactivation: Deactivation,
+    },
+    /// A person has back what they had.
+    UserReactivated {
+        /// Who.
+        user: UserId,
+        /// The deactivation that ended.
+        ended: Deactivation,
+        /// An end of access that had passed and is not given back.
+        expired_end: Option<Timestamp>,
+    },
+    /// A person is gone. Their profile, credentials, memberships and the log details about them
+    /// are erased with this change.
+    UserRemoved {
+        /// What stays.
+        tombstone: Tombstone,
+        /// PINs nobody may have for a while.
+        retired: Vec<RetiredPin>,
+        /// Lost cards that nobody may ever have: their finder would get in.
+        burned: Vec<CardToken>,
+        /// The reason, when an owner did not wait for every door.
+        unconfirmed: Option<Note>,
+    },
+    /// A person has one more credential.
+    CredentialAdded(Credential),
+    /// A credential was taken away.
+    CredentialRemoved {
+        /// It.
+        credential: Credential,
+        /// Its PIN, if it was one.
+        retired: Option<RetiredPin>,
+        /// Its token, if it was a lost card.
+        burned: Option<CardToken>,
+    },
+    /// A credential is refused everywhere from this revision on.
+    CredentialLost {
+        /// Which.
+        credential: CredentialId,
+        /// Whose.
+        user: UserId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A lost credential is back.
+    CredentialFound {
+        /// Which.
+        credential: CredentialId,
+        /// Whose.
+        user: UserId,
+    },
+    /// Somebody asked for a PIN that is not to be had. Kept, so that guessing is seen and limited.
+    PinRefused {
+        /// For whom it was meant.
+        user: UserId,
+    },
+    /// The sessions of an operator ended with their user's access.
+    SessionsEnded(OperatorId),
+    /// A group of users.
+    Group(Edit<Group>),
+    /// A site.
+    Site(Edit<Site>),
+    /// A door.
+    Door(Edit<Door>),
+    /// A group of doors.
+    DoorGroup(Edit<DoorGroup>),
+    /// A policy.
+    Policy(Edit<Policy>),
+    /// A schedule.
+    Schedule(Edit<Schedule>),
+    /// A holiday group.
+    HolidayGroup(Edit<HolidayGroup>),
+    /// An invitation was made.
+    JoinTokenCreated(JoinToken),
+    /// An invitation was taken back.
+    JoinTokenWithdrawn(JoinTokenId),
+    /// An agent joined. Its doors follow as changes of their own.
+    AgentEnrolled {
+        /// It.
+        agent: Agent,
+        /// With which token.
+        token: JoinTokenId,
+    },
+    /// An agent's key is refused from now on.
+    AgentRevoked {
+        /// It, as it was.
+        agent: Agent,
+        /// When.
+        at: Timestamp,
+    },
+    /// An operator came, changed (role, linked person, end), but not by a password.
+    Operator(Edit<Operator>),
+    /// An operator has a new password; their sessions end.
+    PasswordSet(OperatorId, PasswordHash),
+    /// Calendars at the doors reach five years ahead from this year on.
+    CalendarsExtended {
+        /// The year.
+        from_year: i16,
+    },
+}

@@ -1,0 +1,226 @@
+//! What can be asked for. A surface parses its input into one of these; [`crate::decide`] judges.
+//!
+//! Ids of things to be created are made by the surface, so that a command repeated after a lost
+//! answer creates nothing twice.
+
+use std::collections::BTreeSet;
+
+use crate::agent::{Agent, JoinSecretHash, JoinToken};
+use crate::credential::NewCredential;
+use crate::id::{
+    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
+    PolicyId, ScheduleId, UserId,
+};
+use crate::operator::{Operator, PasswordHash, Role};
+use crate::parameters::{Revision, Timestamp};
+use crate::place::{Door, DoorGroup, Site};
+use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::text::Note;
+use crate::user::{AccessPeriod, DeactivationReason, Profile};
+
+/// The state a form was drawn from. An edit based on an older state is refused as stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The thing must not have changed since this revision.
+    Unchanged(Revision),
+    /// Whatever it is now (command line, schedules).
+    Whatever,
+}
+
+/// Which policies a new person gets directly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InitialPolicies {
+    /// The default policy of every site that has one.
+    SiteDefaults,
+    /// These.
+    Chosen(BTreeSet<PolicyId>),
+}
+
+/// Whether a removal may go ahead although some door has not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unconfirmed {
+    /// Refuse and name the doors.
+    Wait,
+    /// An owner takes it upon themselves, with a reason that is kept.
+    Override(Note),
+}
+
+/// One thing to do. Entities given whole replace what has their id; their `revision` is ignored.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Adds a person.
+    CreateUser {
+        /// Their new id.
+        user: UserId,
+        /// Name and contacts.
+        profile: Profile,
+        /// From when until when.
+        access: AccessPeriod,
+        /// Groups they join.
+        groups: BTreeSet<GroupId>,
+        /// Policies of their own.
+        policies: InitialPolicies,
+        /// What they will present.
+        credentials: Vec<NewCredential>,
+    },
+    /// Changes name, contacts, access period, groups and policies of a person.
+    EditUser {
+        /// Who.
+        user: UserId,
+        /// What the form was drawn from.
+        expected: Expected,
+        /// Name and contacts.
+        profile: Profile,
+        /// From when until when.
+        access: AccessPeriod,
+        /// Direct memberships.
+        groups: BTreeSet<GroupId>,
+        /// Policies given directly.
+        policies: BTreeSet<PolicyId>,
+    },
+    /// Refuses a person at every door. A stale form never blocks it; repeating it is harmless.
+    DeactivateUser {
+        /// Who.
+        user: UserId,
+        /// Why.
+        reason: DeactivationReason,
+        /// Why, in words.
+        note: Option<Note>,
+        /// When the employment ended; now, if not said.
+        employment_ended_at: Option<Timestamp>,
+    },
+    /// Deactivates a person whose end of access has come. Asked by the schedule, judged afresh.
+    EndAccess {
+        /// Who.
+        user: UserId,
+    },
+    /// Gives back exactly what was there.
+    ReactivateUser {
+        /// Who.
+        user: UserId,
+    },
+    /// Takes a deactivated person off every list and erases their personal data.
+    RemoveUser {
+        /// Who.
+        user: UserId,
+        /// What if a door has not confirmed the deactivation.
+        unconfirmed: Unconfirmed,
+    },
+    /// Gives a person one more credential.
+    AddCredential {
+        /// Who.
+        user: UserId,
+        /// What.
+        credential: NewCredential,
+    },
+    /// Takes a credential away for good.
+    RemoveCredential {
+        /// Which.
+        credential: CredentialId,
+    },
+    /// Blocks a credential at every door; the person keeps the rest.
+    ReportLost {
+        /// Which.
+        credential: CredentialId,
+    },
+    /// Ends the block.
+    ReportFound {
+        /// Which.
+        credential: CredentialId,
+    },
+    /// Adds a group of users.
+    CreateGroup(Group),
+    /// Replaces one.
+    EditGroup(Group, Expected),
+    /// Deletes one without members.
+    DeleteGroup(GroupId),
+    /// Adds a site.
+    CreateSite(Site),
+    /// Replaces one.
+    EditSite(Site, Expected),
+    /// Adds a door.
+    CreateDoor(Door),
+    /// Replaces one. Its agent stays as it is.
+    EditDoor(Door, Expected),
+    /// Deletes a door.
+    DeleteDoor(DoorId),
+    /// Adds a group of doors.
+    CreateDoorGroup(DoorGroup),
+    /// Replaces one.
+    EditDoorGroup(DoorGroup, Expected),
+    /// Deletes one that no policy names.
+    DeleteDoorGroup(DoorGroupId),
+    /// Adds a policy.
+    CreatePolicy(Policy),
+    /// Replaces one.
+    EditPolicy(Policy, Expected),
+    /// Deletes one that nobody has.
+    DeletePolicy(PolicyId),
+    /// Adds a schedule.
+    CreateSchedule(Schedule),
+    /// Replaces one.
+    EditSchedule(Schedule, Expected),
+    /// Deletes one that no policy uses.
+    DeleteSchedule(ScheduleId),
+    /// Adds a holiday group.
+    CreateHolidayGroup(HolidayGroup),
+    /// Replaces one.
+    EditHolidayGroup(HolidayGroup, Expected),
+    /// Deletes one that no schedule uses.
+    DeleteHolidayGroup(HolidayGroupId),
+    /// Invites an agent. `state` must be open; who may decide for its doors now keeps doing so
+    /// until the new one joins. One that has joined is replaced: "agent replaced" is this.
+    CreateJoinToken(JoinToken),
+    /// Takes an unused invitation back.
+    WithdrawJoinToken(JoinTokenId),
+    /// An agent shows the secret of its token and a key of its own.
+    EnrolAgent {
+        /// What the secret is recognised by.
+        secret: JoinSecretHash,
+        /// The agent as it will be, its `name` ignored: the token names it.
+        agent: Agent,
+    },
+    /// Refuses an agent's key from now on.
+    RevokeAgent(AgentId),
+    /// Adds an operator.
+    CreateOperator(Operator),
+    /// Changes what an operator may do.
+    ChangeRole(OperatorId, Role),
+    /// Says which person an operator is, or that they are none.
+    LinkOperator(OperatorId, Option<UserId>),
+    /// Sets a password: one's own, by a set-up or reset link, or from the server's command line.
+    SetPassword(OperatorId, PasswordHash),
+    /// Ends an operator's sign-in.
+    EndOperator(OperatorId),
+    /// Lets calendars (clock changes, holidays) at the doors reach five years ahead from this
+    /// year on. Asked by the schedule every January.
+    ExtendCalendars {
+        /// The first year that must be covered.
+        from_year: i16,
+    },
+}
+
+/// How recently somebody must have typed their password for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// A session is enough.
+    Session,
+    /// The last ten minutes.
+    Recent,
+}
+
+impl Command {
+    /// Whether a session that was left open may do this, or a fresh sign-in is needed.
+    #[must_use]
+    pub const fn freshness(&self) -> Freshness {
+        match self {
+            Self::RemoveUser { .. }
+            | Self::CreateOperator(_)
+            | Self::ChangeRole(..)
+            | Self::LinkOperator(..)
+            | Self::SetPassword(..)
+            | Self::EndOperator(_) => Freshness::Recent,
+            _ => Freshness::Session,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The rules of Offgate, and nothing else.
+//!
+//! Owns: people, credentials, doors, policies, schedules; who may do what; the lifecycle; the
+//! compiled table of a door and the door's decision with its reason. All of it is pure functions
+//! over values: a command and the records go in, a refusal or a list of changes comes out.
+//!
+//! Refuses to know: async, SQL, HTTP, files, sockets, the clock and randomness (both are
+//! parameters, see [`parameters`]).
+
+pub mod actor;
+pub mod agent;
+pub mod calendar;
+pub mod change;
+pub mod command;
+pub mod confirmation;
+pub mod credential;
+pub mod decide;
+pub mod id;
+pub mod log;
+pub mod memory;
+pub mod operator;
+pub mod parameters;
+pub mod pin;
+pub mod place;
+pub mod policy;
+pub mod records;
+pub mod refusal;
+pub mod table;
+pub mod text;
+pub mod user;
+
+pub use decide::{Decision, decide};
