@@ -71,6 +71,9 @@ pub fn standing(facts: &DoorFacts, refused_at: Timestamp, now: Timestamp) -> Doo
     };
     match facts.works_alone_until {
         Some(until) if until <= now => DoorStanding::EndedByLimit { at: until },
-        until => DoorStanding::MayStillOpen { silent_since, until },
+        until => DoorStanding::MayStillOpen {
+            silent_since,
+            until,
+        },
     }
 }

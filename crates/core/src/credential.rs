@@ -27,13 +27,18 @@ impl CardToken {
             .collect();
         let (fewest, most) = Self::LIMITS;
         if token.chars().any(|character| !character.is_ascii_graphic()) {
-            return Err(TextError::Shape("a card number has letters and digits only"));
+            return Err(TextError::Shape(
+                "a card number has letters and digits only",
+            ));
         }
         if token.len() < fewest {
             return Err(TextError::Shape("a card number has at least 4 characters"));
         }
         if token.len() > most {
-            return Err(TextError::TooLong { limit: most, length: token.len() });
+            return Err(TextError::TooLong {
+                limit: most,
+                length: token.len(),
+            });
         }
         Ok(Self(token))
     }
@@ -84,7 +89,11 @@ impl DisplayNumber {
 }
 
 fn tail(text: &str) -> &str {
-    let start = text.char_indices().rev().nth(3).map_or(0, |(position, _)| position);
+    let start = text
+        .char_indices()
+        .rev()
+        .nth(3)
+        .map_or(0, |(position, _)| position);
     &text[start..]
 }
 
@@ -105,13 +114,19 @@ impl Plate {
             match character {
                 ' ' | '-' | '.' | '·' | '•' | '_' => {}
                 character if character.is_alphanumeric() => plate.extend(character.to_uppercase()),
-                _ => return Err(TextError::Shape("a licence plate has letters and digits only")),
+                _ => {
+                    return Err(TextError::Shape(
+                        "a licence plate has letters and digits only",
+                    ));
+                }
             }
         }
         if (2..=12).contains(&plate.chars().count()) {
             Ok(Self(plate))
         } else {
-            Err(TextError::Shape("a licence plate has 2 to 12 letters and digits"))
+            Err(TextError::Shape(
+                "a licence plate has 2 to 12 letters and digits",
+            ))
         }
     }
 
@@ -211,7 +226,9 @@ impl Means {
     pub fn short_name(&self) -> String {
         match self {
             Self::Pin { .. } => "PIN".to_owned(),
-            Self::NfcCard { display_number, .. } => format!("card ··{}", display_number.last_four()),
+            Self::NfcCard { display_number, .. } => {
+                format!("card ··{}", display_number.last_four())
+            }
             Self::LicencePlate { plate, .. } => format!("plate {}", plate.as_str()),
         }
     }
@@ -302,7 +319,15 @@ mod tests {
 
     #[test]
     fn the_last_four_of_a_short_number_is_all_of_it() {
-        assert_eq!(DisplayNumber::parse("12").expect("a number").last_four(), "12");
-        assert_eq!(DisplayNumber::parse("é04821").expect("a number").last_four(), "4821");
+        assert_eq!(
+            DisplayNumber::parse("12").expect("a number").last_four(),
+            "12"
+        );
+        assert_eq!(
+            DisplayNumber::parse("é04821")
+                .expect("a number")
+                .last_four(),
+            "4821"
+        );
     }
 }

@@ -22,7 +22,11 @@ fn parse(text: &str) -> Result<[u8; 16], NotAnId> {
         *byte = *byte << 4 | digit;
         digits += 1;
     }
-    if digits == 32 { Ok(bytes) } else { Err(NotAnId) }
+    if digits == 32 {
+        Ok(bytes)
+    } else {
+        Err(NotAnId)
+    }
 }
 
 fn write(bytes: [u8; 16], formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -135,7 +139,13 @@ mod tests {
 
     #[test]
     fn other_text_is_refused() {
-        for text in ["", "30313233", "30313233-3435-3637-3839-61626364656g", &"0".repeat(33), &"-".repeat(10_000)] {
+        for text in [
+            "",
+            "30313233",
+            "30313233-3435-3637-3839-61626364656g",
+            &"0".repeat(33),
+            &"-".repeat(10_000),
+        ] {
             assert_eq!(text.parse::<DoorId>(), Err(NotAnId), "{text:.40}");
         }
     }

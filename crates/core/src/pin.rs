@@ -19,7 +19,11 @@ impl PinLength {
     /// The length with this many digits, if a PIN may have so many.
     #[must_use]
     pub const fn new(digits: u8) -> Option<Self> {
-        if digits >= 4 && digits <= 8 { Some(Self(digits)) } else { None }
+        if digits >= 4 && digits <= 8 {
+            Some(Self(digits))
+        } else {
+            None
+        }
     }
 
     /// How many digits.
@@ -143,13 +147,18 @@ impl Pin {
     pub fn is_common(&self) -> bool {
         let digits = self.0.as_bytes();
         let in_steps = |step: u8| {
-            digits.windows(2).all(|pair| (pair[0] - b'0' + step) % 10 == pair[1] - b'0')
+            digits
+                .windows(2)
+                .all(|pair| (pair[0] - b'0' + step) % 10 == pair[1] - b'0')
         };
         let repeats = |period: usize| {
             digits.len().is_multiple_of(period)
-                && digits.chunks(period).all(|chunk| chunk == &digits[..period])
+                && digits
+                    .chunks(period)
+                    .all(|chunk| chunk == &digits[..period])
         };
-        let doubled = digits.len().is_multiple_of(2) && digits.chunks(2).all(|pair| pair[0] == pair[1]);
+        let doubled =
+            digits.len().is_multiple_of(2) && digits.chunks(2).all(|pair| pair[0] == pair[1]);
         let number = |text: &str| text.parse::<u32>().unwrap_or(u32::MAX);
         let year = self.0.len() == 4 && (1940..=2039).contains(&number(&self.0));
         let day = match self.0.len() {
@@ -170,8 +179,15 @@ impl Pin {
             self.0.as_str(),
             "2580" | "0852" | "1379" | "147258" | "159357" | "1470" | "3690" | "147258369"
         );
-        in_steps(0) || in_steps(1) || in_steps(9) || repeats(2) || repeats(3) || doubled
-            || year || day || keypad_pattern
+        in_steps(0)
+            || in_steps(1)
+            || in_steps(9)
+            || repeats(2)
+            || repeats(3)
+            || doubled
+            || year
+            || day
+            || keypad_pattern
     }
 
     /// The digest by which this PIN is recognised in a store with this salt. Takes tens of
@@ -181,9 +197,13 @@ impl Pin {
         let mut digest = [0_u8; 32];
         let parameters = argon2::Params::new(19 * 1024, 2, 1, Some(32))
             .unwrap_or_else(|_| unreachable!("the parameters are constants within range"));
-        argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters)
-            .hash_password_into(self.0.as_bytes(), &salt.0, &mut digest)
-            .unwrap_or_else(|_| unreachable!("salt and output lengths are constants within range"));
+        argon2::Argon2::new(
+            argon2::Algorithm::Argon2id,
+            argon2::Version::V0x13,
+            parameters,
+        )
+        .hash_password_into(self.0.as_bytes(), &salt.0, &mut digest)
+        .unwrap_or_else(|_| unreachable!("salt and output lengths are constants within range"));
         PinDigest(digest)
     }
 }
@@ -206,7 +226,11 @@ impl PinCandidate {
     /// Takes what the rules need from a PIN. Costs one [`Pin::digest`]; do it before queueing.
     #[must_use]
     pub fn new(pin: &Pin, salt: &PinSalt) -> Self {
-        Self { digest: pin.digest(salt), length: pin.length(), common: pin.is_common() }
+        Self {
+            digest: pin.digest(salt),
+            length: pin.length(),
+            common: pin.is_common(),
+        }
     }
 
     /// What it would be recognised by.
@@ -247,7 +271,14 @@ mod tests {
 
     #[test]
     fn only_four_to_eight_digits_are_a_pin() {
-        for text in ["", "123", "123456789", "12a4", "１２３４", &"1".repeat(10_000)] {
+        for text in [
+            "",
+            "123",
+            "123456789",
+            "12a4",
+            "１２３４",
+            &"1".repeat(10_000),
+        ] {
             assert!(Pin::parse(text).is_err());
         }
     }

@@ -21,7 +21,9 @@ impl ZoneName {
         if text.len() > 64 {
             return Err(unknown);
         }
-        crate::calendar::zone(text.trim()).map(|name| Self(name.to_owned())).ok_or(unknown)
+        crate::calendar::zone(text.trim())
+            .map(|name| Self(name.to_owned()))
+            .ok_or(unknown)
     }
 
     /// The name.
@@ -68,7 +70,11 @@ impl LeaseLength {
     /// A length in seconds, from 10 seconds to 7 days.
     #[must_use]
     pub const fn from_seconds(seconds: u32) -> Option<Self> {
-        if seconds >= 10 && seconds <= 7 * 24 * 3600 { Some(Self(seconds)) } else { None }
+        if seconds >= 10 && seconds <= 7 * 24 * 3600 {
+            Some(Self(seconds))
+        } else {
+            None
+        }
     }
 
     /// The length in seconds.

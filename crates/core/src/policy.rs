@@ -91,13 +91,20 @@ impl Window {
     pub const DAY: u16 = 24 * 60;
 
     /// The whole day.
-    pub const WHOLE_DAY: Self = Self { from: 0, to: Self::DAY };
+    pub const WHOLE_DAY: Self = Self {
+        from: 0,
+        to: Self::DAY,
+    };
 
     /// A window from minute `from` (0 to 1,439) of the day to minute `to` (0 to 1,440; 1,440 is
     /// midnight at its end). `None` outside of that or when both are the same minute.
     #[must_use]
     pub const fn new(from: u16, to: u16) -> Option<Self> {
-        if from < Self::DAY && to <= Self::DAY && from != to { Some(Self { from, to }) } else { None }
+        if from < Self::DAY && to <= Self::DAY && from != to {
+            Some(Self { from, to })
+        } else {
+            None
+        }
     }
 
     /// The first minute of the day that is inside.
@@ -115,7 +122,11 @@ impl Window {
     /// How many minutes it lasts.
     #[must_use]
     pub const fn minutes(self) -> u16 {
-        if self.to > self.from { self.to - self.from } else { Self::DAY - self.from + self.to }
+        if self.to > self.from {
+            self.to - self.from
+        } else {
+            Self::DAY - self.from + self.to
+        }
     }
 }
 

@@ -4,9 +4,9 @@
 //! none" and "it could not be read" are different answers: the first is a value, the second an
 //! error, and no rule can mistake one for the other.
 
+use crate::actor::Actor;
 use crate::agent::{Agent, JoinSecretHash, JoinToken};
 use crate::credential::{CardToken, Credential, Plate};
-use crate::actor::Actor;
 use crate::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
     PolicyId, ScheduleId, SiteId, UserId,
@@ -63,7 +63,8 @@ pub trait Records {
     /// How many PINs were refused to this actor since then.
     fn pin_refusals(&self, actor: Actor, since: Timestamp) -> Result<u64, Self::Error>;
     /// The doors that have not yet confirmed this person's deactivation, in the order of their ids.
-    fn doors_not_confirmed(&self, user: UserId, now: Timestamp) -> Result<Vec<DoorId>, Self::Error>;
+    fn doors_not_confirmed(&self, user: UserId, now: Timestamp)
+    -> Result<Vec<DoorId>, Self::Error>;
 
     /// The group with this id.
     fn group(&self, id: GroupId) -> Result<Option<Group>, Self::Error>;

@@ -50,7 +50,9 @@ pub(crate) fn line(text: &str, limit: usize) -> Result<String, TextError> {
         return Err(TextError::TooLong { limit, length });
     }
     if let Some(character) = text.chars().find(|character| is_forbidden(*character)) {
-        return Err(TextError::Forbidden { code: character.into() });
+        return Err(TextError::Forbidden {
+            code: character.into(),
+        });
     }
     if text.is_empty() {
         return Err(TextError::Empty);
@@ -152,7 +154,9 @@ impl Email {
         if shaped {
             Ok(Self(text))
         } else {
-            Err(TextError::Shape("an e-mail address looks like name@example.com"))
+            Err(TextError::Shape(
+                "an e-mail address looks like name@example.com",
+            ))
         }
     }
 
@@ -175,13 +179,24 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        assert_eq!(PersonName::parse("  Zoë ").map(|name| name.0), Ok("Zoë".to_owned()));
+        assert_eq!(
+            PersonName::parse("  Zoë ").map(|name| name.0),
+            Ok("Zoë".to_owned())
+        );
         assert_eq!(PersonName::parse("   "), Err(TextError::Empty));
         assert_eq!(
             PersonName::parse(&"x".repeat(10_000)),
-            Err(TextError::TooLong { limit: 100, length: 10_000 })
+            Err(TextError::TooLong {
+                limit: 100,
+                length: 10_000
+            })
         );
-        for (text, code) in [("a\u{202E}b", 0x202E), ("a\u{7}b", 7), ("a\nb", 10), ("\u{2066}a", 0x2066)] {
+        for (text, code) in [
+            ("a\u{202E}b", 0x202E),
+            ("a\u{7}b", 7),
+            ("a\nb", 10),
+            ("\u{2066}a", 0x2066),
+        ] {
             assert_eq!(PersonName::parse(text), Err(TextError::Forbidden { code }));
         }
     }

@@ -34,7 +34,11 @@ impl Profile {
     /// The key people are listed by: last name, then first, folded.
     #[must_use]
     pub fn sort_key(&self) -> String {
-        format!("{}\u{1f}{}", fold(self.last_name.as_str()), fold(self.first_name.as_str()))
+        format!(
+            "{}\u{1f}{}",
+            fold(self.last_name.as_str()),
+            fold(self.first_name.as_str())
+        )
     }
 
     /// Two letters to stand where a photo would.
@@ -50,7 +54,12 @@ impl Profile {
     /// Whether `typed` is this person's full name, not minding spaces, accents or case.
     #[must_use]
     pub fn is_called(&self, typed: &str) -> bool {
-        let words = |text: &str| fold(text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let words = |text: &str| {
+            fold(text)
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         words(typed) == words(&self.full_name())
     }
 }
@@ -81,8 +90,12 @@ pub enum DeactivationReason {
 
 impl DeactivationReason {
     /// The reasons an operator may choose, in the order they are offered.
-    pub const CHOICES: [Self; 4] =
-        [Self::LeftTheOrganisation, Self::AwayForAWhile, Self::SecurityConcern, Self::Other];
+    pub const CHOICES: [Self; 4] = [
+        Self::LeftTheOrganisation,
+        Self::AwayForAWhile,
+        Self::SecurityConcern,
+        Self::Other,
+    ];
 
     /// The stable name used in rows, forms and the command line.
     #[must_use]
@@ -99,7 +112,10 @@ impl DeactivationReason {
     /// The reason with this stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::AccessEnded].into_iter().chain(Self::CHOICES).find(|reason| reason.name() == name)
+        [Self::AccessEnded]
+            .into_iter()
+            .chain(Self::CHOICES)
+            .find(|reason| reason.name() == name)
     }
 
     /// The words on the page.
