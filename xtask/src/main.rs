@@ -1,2 +1,82 @@
-//! x
-fn main() {}
+//! The chores of the project, run as `cargo xtask …`: tests, checks, and proofs too slow for every
+//! day. Owns how they are run; refuses to know what the product does.
+
+mod browser;
+mod deep;
+mod dependencies;
+mod directions;
+mod step;
+
+use std::process::ExitCode;
+
+use crate::step::{cargo, say};
+
+const HELP: &str = "\
+cargo xtask test    everything the tests need on a fresh machine, then every test
+cargo xtask check   format, lints, licences and sources of dependencies, documentation
+cargo xtask ci      check, then test: what must hold before a change is taken
+cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["test"] => test(),
+        ["check"] => check(),
+        ["ci"] => check().and_then(|()| test()),
+        ["deep"] => deep::run_all(),
+        ["help" | "--help" | "-h"] => {
+            say(HELP);
+            Ok(())
+        }
+        _ => {
+            say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every test of every crate, in the development profile, examples in the documentation included.
+fn test() -> anyhow::Result<()> {
+    browser::provide()?;
+    step::run(
+        "every test",
+        &mut cargo(&["test", "--workspace", "--locked"]),
+    )
+}
+
+/// What can be said of the code without running it. `RUSTFLAGS` stays the same throughout, so that
+/// no step throws away what another has built.
+fn check() -> anyhow::Result<()> {
+    step::run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    let lints = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    step::run("lints", &mut cargo(&lints))?;
+    step::announce("licences and sources of dependencies");
+    dependencies::check()?;
+    let documentation = [
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ];
+    step::run(
+        "documentation",
+        cargo(&documentation).env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}

@@ -1,0 +1,70 @@
+//! What is too slow for every change, run by hand; the last result is kept in `docs/deep.md` with
+//! its commit and date.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+
+use crate::step::{cargo, output_of, run, say, workspace};
+
+/// One slow proof: a test that is run every day in small, run here in large.
+struct Proof {
+    what: &'static str,
+    /// Says how large; the test reads it.
+    variable: &'static str,
+    size: &'static str,
+    test: &'static [&'static str],
+}
+
+const PROOFS: [Proof; 0] = [];
+
+/// Runs every proof, then writes down what came of it.
+pub(crate) fn run_all() -> anyhow::Result<()> {
+    let commit = output_of(
+        Command::new("git")
+            .args(["describe", "--always", "--dirty"])
+            .current_dir(workspace()),
+    )?;
+    let date = output_of(Command::new("date").args(["--utc", "+%Y-%m-%d"]))?;
+    let mut page = format!(
+        "# The last deep run\n\nBy `cargo xtask deep` on {} at commit `{}`.\n\n\
+         | What | How much | Result | Seconds |\n|---|---|---|---|\n",
+        date.trim(),
+        commit.trim(),
+    );
+    let mut failed = Vec::new();
+    for proof in &PROOFS {
+        let begun = Instant::now();
+        let result = run(
+            proof.what,
+            cargo(proof.test).env(proof.variable, proof.size),
+        );
+        let word = match &result {
+            Ok(()) => "passed",
+            Err(_) => "**failed**",
+        };
+        let seconds = begun.elapsed().as_secs();
+        let Proof {
+            what,
+            variable,
+            size,
+            ..
+        } = proof;
+        writeln!(
+            page,
+            "| {what} | `{variable}={size}` | {word} | {seconds} |"
+        )?;
+        if let Err(error) = result {
+            failed.push(format!("{error:#}"));
+        }
+    }
+    let path = workspace().join("docs/deep.md");
+    std::fs::write(&path, page).with_context(|| path.display().to_string())?;
+    say(&format!("written to {}", path.display()));
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n  "));
+    }
+    Ok(())
+}
