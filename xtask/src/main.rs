@@ -68,6 +68,8 @@ fn check() -> anyhow::Result<()> {
     step::run("lints", &mut cargo(&lints))?;
     step::announce("licences and sources of dependencies");
     dependencies::check()?;
+    step::announce("direction of dependencies");
+    directions::check()?;
     let documentation = [
         "doc",
         "--workspace",
