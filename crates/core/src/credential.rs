@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn tokens_are_normalised() {
-        let token = |text| CardToken::parse(text).map(|token| token.0);
+        let token = |text: &str| CardToken::parse(text).map(|token| token.0);
         assert_eq!(token("04:a2:2b-19 f0"), Ok("04A22B19F0".to_owned()));
         assert!(token("abc").is_err());
         assert!(token(&"a".repeat(65)).is_err());
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn plates_are_normalised() {
-        let plate = |text| Plate::parse(text).map(|plate| plate.0);
+        let plate = |text: &str| Plate::parse(text).map(|plate| plate.0);
         assert_eq!(plate(" b-ab 123 "), Ok("BAB123".to_owned()));
         assert_eq!(plate("мо 77"), Ok("МО77".to_owned()));
         assert!(plate("B/AB").is_err());

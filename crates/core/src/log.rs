@@ -76,22 +76,38 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::User(user.id),
             details: about_new_user(user),
         },
-        Change::ProfileChanged { user, before, after } => Entry {
+        Change::ProfileChanged {
+            user,
+            before,
+            after,
+        } => Entry {
             kind: "user.profile-changed",
             subject: Subject::User(*user),
             details: differences(&profile(before), &profile(after)),
         },
-        Change::AccessPeriodChanged { user, before, after } => Entry {
+        Change::AccessPeriodChanged {
+            user,
+            before,
+            after,
+        } => Entry {
             kind: "user.access-period-changed",
             subject: Subject::User(*user),
             details: differences(&period(*before), &period(*after)),
         },
-        Change::UserGroupsChanged { user, before, after } => Entry {
+        Change::UserGroupsChanged {
+            user,
+            before,
+            after,
+        } => Entry {
             kind: "user.groups-changed",
             subject: Subject::User(*user),
             details: differences(&[("groups", ids(before))], &[("groups", ids(after))]),
         },
-        Change::UserPoliciesChanged { user, before, after } => Entry {
+        Change::UserPoliciesChanged {
+            user,
+            before,
+            after,
+        } => Entry {
             kind: "user.policies-changed",
             subject: Subject::User(*user),
             details: differences(&[("policies", ids(before))], &[("policies", ids(after))]),
@@ -101,11 +117,24 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::User(*user),
             details: new([
                 ("reason", Some(deactivation.reason.name().to_owned())),
-                ("note", deactivation.note.as_ref().map(|note| note.as_str().to_owned())),
-                ("employment ended at", Some(instant(deactivation.employment_ended_at))),
+                (
+                    "note",
+                    deactivation
+                        .note
+                        .as_ref()
+                        .map(|note| note.as_str().to_owned()),
+                ),
+                (
+                    "employment ended at",
+                    Some(instant(deactivation.employment_ended_at)),
+                ),
             ]),
         },
-        Change::UserReactivated { user, ended, expired_end } => Entry {
+        Change::UserReactivated {
+            user,
+            ended,
+            expired_end,
+        } => Entry {
             kind: "user.reactivated",
             subject: Subject::User(*user),
             details: differences(
@@ -116,12 +145,20 @@ pub fn entry(change: &Change) -> Entry {
                 &[("deactivated since", None), ("access ends", None)],
             ),
         },
-        Change::UserRemoved { tombstone, retired, burned, unconfirmed } => Entry {
+        Change::UserRemoved {
+            tombstone,
+            retired,
+            burned,
+            unconfirmed,
+        } => Entry {
             kind: "user.removed",
             subject: Subject::User(tombstone.id),
             details: new([
                 ("PINs retired", Some(retired.len().to_string())),
-                ("lost cards blocked for good", Some(burned.len().to_string())),
+                (
+                    "lost cards blocked for good",
+                    Some(burned.len().to_string()),
+                ),
                 (
                     "done before every door confirmed, because",
                     unconfirmed.as_ref().map(|note| note.as_str().to_owned()),
@@ -138,7 +175,9 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::User(credential.user),
             details: old(about_credential(credential)),
         },
-        Change::CredentialLost { credential, user, .. } => Entry {
+        Change::CredentialLost {
+            credential, user, ..
+        } => Entry {
             kind: "credential.lost",
             subject: Subject::User(*user),
             details: new([("credential id", Some(credential.to_string()))]),
@@ -158,62 +197,146 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::Operator(*operator),
             details: Vec::new(),
         },
-        Change::Group(edit) => furniture(edit, ["group.created", "group.changed", "group.deleted"], |group| {
-            (Subject::Group(group.id), vec![
-                ("name", Some(group.name.as_str().to_owned())),
-                ("inside", group.parent.map(|parent| parent.to_string())),
-                ("policies", ids(&group.policies)),
-            ])
-        }),
-        Change::Site(edit) => furniture(edit, ["site.created", "site.changed", "site.deleted"], |site| {
-            (Subject::Site(site.id), vec![
-                ("name", Some(site.name.as_str().to_owned())),
-                ("time zone", Some(site.zone.as_str().to_owned())),
-                ("default policy", site.default_policy.map(|policy| policy.to_string())),
-            ])
-        }),
-        Change::Door(edit) => furniture(edit, ["door.created", "door.changed", "door.deleted"], |door| {
-            (Subject::Door(door.id), vec![
-                ("name", Some(door.name.as_str().to_owned())),
-                ("agent", door.agent.map(|agent| agent.to_string())),
-                ("works on its own for seconds", Some(door.lease.seconds().to_string())),
-                ("readers", Some(door.readers.len().to_string())),
-            ])
-        }),
-        Change::DoorGroup(edit) => furniture(edit, ["door-group.created", "door-group.changed", "door-group.deleted"], |group| {
-            (Subject::DoorGroup(group.id), vec![
-                ("name", Some(group.name.as_str().to_owned())),
-                ("doors", ids(&group.doors)),
-            ])
-        }),
-        Change::Policy(edit) => furniture(edit, ["policy.created", "policy.changed", "policy.deleted"], |policy| {
-            (Subject::Policy(policy.id), vec![
-                ("name", Some(policy.name.as_str().to_owned())),
-                ("doors", ids(&policy.doors)),
-                ("door groups", ids(&policy.door_groups)),
-                ("hours", Some(match policy.hours {
-                    PolicyHours::Always => "always".to_owned(),
-                    PolicyHours::Scheduled(schedule) => schedule.to_string(),
-                })),
-            ])
-        }),
-        Change::Schedule(edit) => furniture(edit, ["schedule.created", "schedule.changed", "schedule.deleted"], |schedule| {
-            (Subject::Schedule(schedule.id), vec![
-                ("name", Some(schedule.name.as_str().to_owned())),
-                ("windows", Some(weekly(schedule))),
-                ("holidays", schedule.holidays.as_ref().map(|hours| {
-                    format!("{}: {}", hours.group, windows(&hours.windows))
-                })),
-            ])
-        }),
-        Change::HolidayGroup(edit) => furniture(edit, ["holiday-group.created", "holiday-group.changed", "holiday-group.deleted"], |group| {
-            (Subject::HolidayGroup(group.id), vec![
-                ("name", Some(group.name.as_str().to_owned())),
-                ("holidays", Some(group.holidays.iter().map(|holiday| {
-                    format!("{} {}..{}", holiday.name.as_str(), holiday.first.0, holiday.last.0)
-                }).collect::<Vec<_>>().join(", "))),
-            ])
-        }),
+        Change::Group(edit) => furniture(
+            edit,
+            ["group.created", "group.changed", "group.deleted"],
+            |group| {
+                (
+                    Subject::Group(group.id),
+                    vec![
+                        ("name", Some(group.name.as_str().to_owned())),
+                        ("inside", group.parent.map(|parent| parent.to_string())),
+                        ("policies", ids(&group.policies)),
+                    ],
+                )
+            },
+        ),
+        Change::Site(edit) => furniture(
+            edit,
+            ["site.created", "site.changed", "site.deleted"],
+            |site| {
+                (
+                    Subject::Site(site.id),
+                    vec![
+                        ("name", Some(site.name.as_str().to_owned())),
+                        ("time zone", Some(site.zone.as_str().to_owned())),
+                        (
+                            "default policy",
+                            site.default_policy.map(|policy| policy.to_string()),
+                        ),
+                    ],
+                )
+            },
+        ),
+        Change::Door(edit) => furniture(
+            edit,
+            ["door.created", "door.changed", "door.deleted"],
+            |door| {
+                (
+                    Subject::Door(door.id),
+                    vec![
+                        ("name", Some(door.name.as_str().to_owned())),
+                        ("agent", door.agent.map(|agent| agent.to_string())),
+                        (
+                            "works on its own for seconds",
+                            Some(door.lease.seconds().to_string()),
+                        ),
+                        ("readers", Some(door.readers.len().to_string())),
+                    ],
+                )
+            },
+        ),
+        Change::DoorGroup(edit) => furniture(
+            edit,
+            [
+                "door-group.created",
+                "door-group.changed",
+                "door-group.deleted",
+            ],
+            |group| {
+                (
+                    Subject::DoorGroup(group.id),
+                    vec![
+                        ("name", Some(group.name.as_str().to_owned())),
+                        ("doors", ids(&group.doors)),
+                    ],
+                )
+            },
+        ),
+        Change::Policy(edit) => furniture(
+            edit,
+            ["policy.created", "policy.changed", "policy.deleted"],
+            |policy| {
+                (
+                    Subject::Policy(policy.id),
+                    vec![
+                        ("name", Some(policy.name.as_str().to_owned())),
+                        ("doors", ids(&policy.doors)),
+                        ("door groups", ids(&policy.door_groups)),
+                        (
+                            "hours",
+                            Some(match policy.hours {
+                                PolicyHours::Always => "always".to_owned(),
+                                PolicyHours::Scheduled(schedule) => schedule.to_string(),
+                            }),
+                        ),
+                    ],
+                )
+            },
+        ),
+        Change::Schedule(edit) => furniture(
+            edit,
+            ["schedule.created", "schedule.changed", "schedule.deleted"],
+            |schedule| {
+                (
+                    Subject::Schedule(schedule.id),
+                    vec![
+                        ("name", Some(schedule.name.as_str().to_owned())),
+                        ("windows", Some(weekly(schedule))),
+                        (
+                            "holidays",
+                            schedule.holidays.as_ref().map(|hours| {
+                                format!("{}: {}", hours.group, windows(&hours.windows))
+                            }),
+                        ),
+                    ],
+                )
+            },
+        ),
+        Change::HolidayGroup(edit) => furniture(
+            edit,
+            [
+                "holiday-group.created",
+                "holiday-group.changed",
+                "holiday-group.deleted",
+            ],
+            |group| {
+                (
+                    Subject::HolidayGroup(group.id),
+                    vec![
+                        ("name", Some(group.name.as_str().to_owned())),
+                        (
+                            "holidays",
+                            Some(
+                                group
+                                    .holidays
+                                    .iter()
+                                    .map(|holiday| {
+                                        format!(
+                                            "{} {}..{}",
+                                            holiday.name.as_str(),
+                                            holiday.first.0,
+                                            holiday.last.0
+                                        )
+                                    })
+                                    .collect::<Vec<_>>()
+                                    .join(", "),
+                            ),
+                        ),
+                    ],
+                )
+            },
+        ),
         Change::JoinTokenCreated(token) => Entry {
             kind: "join-token.created",
             subject: Subject::JoinToken(token.id),
@@ -240,18 +363,31 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::Agent(agent.id),
             details: old([("name", Some(agent.name.as_str().to_owned()))]),
         },
-        Change::Operator(edit) => furniture(edit, ["operator.created", "operator.changed", "operator.deleted"], |operator| {
-            (Subject::Operator(operator.id), vec![
-                ("name", Some(operator.name.as_str().to_owned())),
-                ("e-mail", Some(operator.email.as_str().to_owned())),
-                ("role", Some(operator.role.name().to_owned())),
-                ("is the person", operator.user.map(|user| user.to_string())),
-                ("sign-in", Some(match operator.state {
-                    OperatorState::Open => "open",
-                    OperatorState::Ended { .. } => "ended",
-                }.to_owned())),
-            ])
-        }),
+        Change::Operator(edit) => furniture(
+            edit,
+            ["operator.created", "operator.changed", "operator.deleted"],
+            |operator| {
+                (
+                    Subject::Operator(operator.id),
+                    vec![
+                        ("name", Some(operator.name.as_str().to_owned())),
+                        ("e-mail", Some(operator.email.as_str().to_owned())),
+                        ("role", Some(operator.role.name().to_owned())),
+                        ("is the person", operator.user.map(|user| user.to_string())),
+                        (
+                            "sign-in",
+                            Some(
+                                match operator.state {
+                                    OperatorState::Open => "open",
+                                    OperatorState::Ended { .. } => "ended",
+                                }
+                                .to_owned(),
+                            ),
+                        ),
+                    ],
+                )
+            },
+        ),
         Change::PasswordSet(operator, _) => Entry {
             kind: "operator.password-set",
             subject: Subject::Operator(*operator),
@@ -286,7 +422,11 @@ fn new(fields: impl IntoIterator<Item = Field>) -> Vec<Detail> {
     fields
         .into_iter()
         .filter(|(_, value)| value.is_some())
-        .map(|(field, after)| Detail { field, before: None, after })
+        .map(|(field, after)| Detail {
+            field,
+            before: None,
+            after,
+        })
         .collect()
 }
 
@@ -294,7 +434,11 @@ fn old(fields: impl IntoIterator<Item = Field>) -> Vec<Detail> {
     fields
         .into_iter()
         .filter(|(_, value)| value.is_some())
-        .map(|(field, before)| Detail { field, before, after: None })
+        .map(|(field, before)| Detail {
+            field,
+            before,
+            after: None,
+        })
         .collect()
 }
 
@@ -306,15 +450,27 @@ fn furniture<T>(
     match edit {
         Edit::Created(thing) => {
             let (subject, fields) = tell(thing);
-            Entry { kind: created, subject, details: new(fields) }
+            Entry {
+                kind: created,
+                subject,
+                details: new(fields),
+            }
         }
         Edit::Changed(before, after) => {
             let (subject, fields) = tell(after);
-            Entry { kind: changed, subject, details: differences(&tell(before).1, &fields) }
+            Entry {
+                kind: changed,
+                subject,
+                details: differences(&tell(before).1, &fields),
+            }
         }
         Edit::Deleted(thing) => {
             let (subject, fields) = tell(thing);
-            Entry { kind: deleted, subject, details: old(fields) }
+            Entry {
+                kind: deleted,
+                subject,
+                details: old(fields),
+            }
         }
     }
 }
@@ -323,53 +479,105 @@ fn profile(profile: &Profile) -> [Field; 6] {
     [
         ("first name", Some(profile.first_name.as_str().to_owned())),
         ("last name", Some(profile.last_name.as_str().to_owned())),
-        ("preferred name", profile.preferred_name.as_ref().map(|name| name.as_str().to_owned())),
-        ("e-mail", profile.email.as_ref().map(|email| email.as_str().to_owned())),
-        ("phone", profile.phone.as_ref().map(|phone| phone.as_str().to_owned())),
+        (
+            "preferred name",
+            profile
+                .preferred_name
+                .as_ref()
+                .map(|name| name.as_str().to_owned()),
+        ),
+        (
+            "e-mail",
+            profile
+                .email
+                .as_ref()
+                .map(|email| email.as_str().to_owned()),
+        ),
+        (
+            "phone",
+            profile
+                .phone
+                .as_ref()
+                .map(|phone| phone.as_str().to_owned()),
+        ),
         (
             "employee number",
-            profile.employee_number.as_ref().map(|number| number.as_str().to_owned()),
+            profile
+                .employee_number
+                .as_ref()
+                .map(|number| number.as_str().to_owned()),
         ),
     ]
 }
 
 fn period(access: AccessPeriod) -> [Field; 2] {
-    [("access starts", access.starts.map(instant)), ("access ends", access.ends.map(instant))]
+    [
+        ("access starts", access.starts.map(instant)),
+        ("access ends", access.ends.map(instant)),
+    ]
 }
 
 fn about_new_user(user: &User) -> Vec<Detail> {
     new(profile(&user.profile)
         .into_iter()
         .chain(period(user.access))
-        .chain([("groups", ids(&user.groups)), ("policies", ids(&user.policies))]))
+        .chain([
+            ("groups", ids(&user.groups)),
+            ("policies", ids(&user.policies)),
+        ]))
 }
 
 /// What may be said of a credential: never a PIN, never a whole card number.
 fn about_credential(credential: &Credential) -> [Field; 3] {
     [
         ("credential", Some(credential.means.short_name())),
-        ("label", credential.label.as_ref().map(|label| label.as_str().to_owned())),
+        (
+            "label",
+            credential
+                .label
+                .as_ref()
+                .map(|label| label.as_str().to_owned()),
+        ),
         ("credential id", Some(credential.id.to_string())),
     ]
 }
 
 fn ids<T: std::fmt::Display>(ids: &BTreeSet<T>) -> Option<String> {
     let ids: Vec<_> = ids.iter().map(T::to_string).collect();
-    if ids.is_empty() { None } else { Some(ids.join(", ")) }
+    if ids.is_empty() {
+        None
+    } else {
+        Some(ids.join(", "))
+    }
 }
 
 fn windows(windows: &[Window]) -> String {
-    windows.iter().map(|window| span(*window)).collect::<Vec<_>>().join(", ")
+    windows
+        .iter()
+        .map(|window| span(*window))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn weekly(schedule: &Schedule) -> String {
     let tell = |(day, window): &(Weekday, Window)| format!("{} {}", day.name(), span(*window));
-    schedule.weekly.iter().map(tell).collect::<Vec<_>>().join(", ")
+    schedule
+        .weekly
+        .iter()
+        .map(tell)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn span(window: Window) -> String {
     let (from, to) = (window.from(), window.to());
-    format!("{:02}:{:02}–{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
+    format!(
+        "{:02}:{:02}–{:02}:{:02}",
+        from / 60,
+        from % 60,
+        to / 60,
+        to % 60
+    )
 }
 
 /// Details are kept in no zone but UTC's; a page shows them in the site's.

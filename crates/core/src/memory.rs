@@ -1,5 +1,448 @@
 //! Records kept in memory: the plainest engine there can be.
+//!
+//! Tests judge commands against it, and every real engine is held to giving the same answers.
+//! It knows no transaction and no limit, and keeps no log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+
+use crate::actor::Actor;
+use crate::agent::{Agent, AgentState, JoinSecretHash, JoinToken, JoinTokenState};
+use crate::change::{Change, Edit};
+use crate::command::Command;
+use crate::credential::{CardToken, Credential, CredentialState, Means, Plate};
+use crate::decide::{Decision, decide};
+use crate::id::{
+    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
+    PolicyId, ScheduleId, SiteId, UserId,
+};
+use crate::operator::Operator;
+use crate::parameters::{Revision, Timestamp};
+use crate::pin::PinDigest;
+use crate::place::{Door, DoorGroup, Site};
+use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::records::{CardUse, PinUse, Records};
+use crate::text::{Email, fold};
+use crate::user::{Deactivation, Standing, User, UserRecord};
 
 /// Records in memory.
-#[derive(Clone, Debug, Default)]
-pub struct Memory {}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The position of the last change.
+    pub revision: Revision,
+    /// People, removed ones too.
+    pub users: BTreeMap<UserId, UserRecord>,
+    /// Credentials of people who are present.
+    pub credentials: BTreeMap<CredentialId, Credential>,
+    /// PINs that are out of use, and until when.
+    pub retired: BTreeMap<PinDigest, Timestamp>,
+    /// Lost cards of people who have gone.
+    pub burned: BTreeSet<CardToken>,
+    /// Who was refused a PIN, and when.
+    pub pin_refusals: Vec<(Actor, Timestamp)>,
+    /// Doors that have not confirmed a deactivation. Filled and cleared by whoever plays the doors.
+    pub unconfirmed: BTreeMap<UserId, BTreeSet<DoorId>>,
+    /// Groups of users.
+    pub groups: BTreeMap<GroupId, Group>,
+    /// Sites.
+    pub sites: BTreeMap<SiteId, Site>,
+    /// Doors.
+    pub doors: BTreeMap<DoorId, Door>,
+    /// Groups of doors.
+    pub door_groups: BTreeMap<DoorGroupId, DoorGroup>,
+    /// Policies.
+    pub policies: BTreeMap<PolicyId, Policy>,
+    /// Schedules.
+    pub schedules: BTreeMap<ScheduleId, Schedule>,
+    /// Holiday groups.
+    pub holiday_groups: BTreeMap<HolidayGroupId, HolidayGroup>,
+    /// Agents.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Join tokens.
+    pub join_tokens: BTreeMap<JoinTokenId, JoinToken>,
+    /// Operators.
+    pub operators: BTreeMap<OperatorId, Operator>,
+    /// The first year that calendars at the doors cover.
+    pub calendars_from: i16,
+}
+
+impl Memory {
+    /// Judges a command and applies what was decided.
+    pub fn execute(&mut self, actor: Actor, command: &Command, now: Timestamp) -> Decision {
+        let decision = match decide(self, actor, command, now) {
+            Ok(decision) => decision,
+            Err(never) => match never {},
+        };
+        let (Decision::Accepted(changes) | Decision::Refused(_, changes)) = &decision;
+        for change in changes {
+            self.apply(actor, change, now);
+        }
+        decision
+    }
+
+    /// Applies one change at the next position of the log.
+    pub fn apply(&mut self, actor: Actor, change: &Change, now: Timestamp) {
+        self.revision = self.revision.next();
+        let revision = self.revision;
+        match change.clone() {
+            Change::UserCreated(user) => {
+                self.users
+                    .insert(user.id, UserRecord::Present(User { revision, ..user }));
+            }
+            Change::ProfileChanged { user, after, .. } => {
+                self.change_user(user, |user| user.profile = after);
+            }
+            Change::AccessPeriodChanged { user, after, .. } => {
+                self.change_user(user, |user| user.access = after);
+            }
+            Change::UserGroupsChanged { user, after, .. } => {
+                self.change_user(user, |user| user.groups = after);
+            }
+            Change::UserPoliciesChanged { user, after, .. } => {
+                self.change_user(user, |user| user.policies = after);
+            }
+            Change::UserDeactivated { user, deactivation } => self.change_user(user, |user| {
+                user.standing = Standing::Deactivated(Deactivation {
+                    revision,
+                    ..deactivation
+                });
+            }),
+            Change::UserReactivated {
+                user, expired_end, ..
+            } => {
+                self.unconfirmed.remove(&user);
+                self.change_user(user, |user| {
+                    user.standing = Standing::Active;
+                    if expired_end.is_some() {
+                        user.access.ends = None;
+                    }
+                });
+            }
+            Change::UserRemoved {
+                tombstone,
+                retired,
+                burned,
+                ..
+            } => {
+                let user = tombstone.id;
+                self.credentials
+                    .retain(|_, credential| credential.user != user);
+                self.unconfirmed.remove(&user);
+                self.retired
+                    .extend(retired.iter().map(|pin| (pin.digest, pin.until)));
+                self.burned.extend(burned);
+                self.users.insert(
+                    user,
+                    UserRecord::Removed(crate::user::Tombstone {
+                        revision,
+                        ..tombstone
+                    }),
+                );
+            }
+            Change::CredentialAdded(credential) => {
+                self.change_user(credential.user, |_| {});
+                self.credentials.insert(credential.id, credential);
+            }
+            Change::CredentialRemoved {
+                credential,
+                retired,
+                burned,
+            } => {
+                self.change_user(credential.user, |_| {});
+                self.credentials.remove(&credential.id);
+                self.retired
+                    .extend(retired.map(|pin| (pin.digest, pin.until)));
+                self.burned.extend(burned);
+            }
+            Change::CredentialLost {
+                credential,
+                user,
+                since,
+            } => {
+                self.change_user(user, |_| {});
+                if let Some(credential) = self.credentials.get_mut(&credential) {
+                    credential.state = CredentialState::Lost { since };
+                }
+            }
+            Change::CredentialFound { credential, user } => {
+                self.change_user(user, |_| {});
+                if let Some(credential) = self.credentials.get_mut(&credential) {
+                    credential.state = CredentialState::Usable;
+                }
+            }
+            Change::PinRefused { .. } => self.pin_refusals.push((actor, now)),
+            Change::SessionsEnded(_) => {}
+            Change::Group(edit) => {
+                put(
+                    &mut self.groups,
+                    edit,
+                    |it| it.id,
+                    |it| Group { revision, ..it },
+                );
+            }
+            Change::Site(edit) => {
+                put(
+                    &mut self.sites,
+                    edit,
+                    |it| it.id,
+                    |it| Site { revision, ..it },
+                );
+            }
+            Change::Door(edit) => {
+                put(
+                    &mut self.doors,
+                    edit,
+                    |it| it.id,
+                    |it| Door { revision, ..it },
+                );
+            }
+            Change::DoorGroup(edit) => {
+                put(
+                    &mut self.door_groups,
+                    edit,
+                    |it| it.id,
+                    |it| DoorGroup { revision, ..it },
+                );
+            }
+            Change::Policy(edit) => {
+                put(
+                    &mut self.policies,
+                    edit,
+                    |it| it.id,
+                    |it| Policy { revision, ..it },
+                );
+            }
+            Change::Schedule(edit) => {
+                put(
+                    &mut self.schedules,
+                    edit,
+                    |it| it.id,
+                    |it| Schedule { revision, ..it },
+                );
+            }
+            Change::HolidayGroup(edit) => {
+                put(
+                    &mut self.holiday_groups,
+                    edit,
+                    |it| it.id,
+                    |it| HolidayGroup { revision, ..it },
+                );
+            }
+            Change::JoinTokenCreated(token) => {
+                self.join_tokens.insert(token.id, token);
+            }
+            Change::JoinTokenWithdrawn(token) => self.set_token(token, JoinTokenState::Withdrawn),
+            Change::AgentEnrolled { agent, token } => {
+                self.set_token(token, JoinTokenState::Used { by: agent.id });
+                self.agents.insert(agent.id, Agent { revision, ..agent });
+            }
+            Change::AgentRevoked { agent, at } => {
+                let state = AgentState::Revoked { at };
+                self.agents.insert(
+                    agent.id,
+                    Agent {
+                        revision,
+                        state,
+                        ..agent
+                    },
+                );
+            }
+            Change::Operator(edit) => {
+                put(
+                    &mut self.operators,
+                    edit,
+                    |it| it.id,
+                    |it| Operator { revision, ..it },
+                );
+            }
+            Change::PasswordSet(operator, hash) => {
+                if let Some(operator) = self.operators.get_mut(&operator) {
+                    operator.password = Some(hash);
+                    operator.revision = revision;
+                }
+            }
+            Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
+        }
+    }
+
+    fn change_user(&mut self, user: UserId, edit: impl FnOnce(&mut User)) {
+        if let Some(UserRecord::Present(user)) = self.users.get_mut(&user) {
+            edit(user);
+            user.revision = self.revision;
+        }
+    }
+
+    fn set_token(&mut self, token: JoinTokenId, state: JoinTokenState) {
+        if let Some(token) = self.join_tokens.get_mut(&token) {
+            token.state = state;
+        }
+    }
+
+    fn count_users(&self, has: impl Fn(&User) -> bool) -> u64 {
+        let count = self.users.values().filter(|user| match user {
+            UserRecord::Present(user) => has(user),
+            UserRecord::Removed(_) => false,
+        });
+        count.count() as u64
+    }
+}
+
+fn put<K: Ord, T>(
+    all: &mut BTreeMap<K, T>,
+    edit: Edit<T>,
+    key: impl Fn(&T) -> K,
+    stamp: impl Fn(T) -> T,
+) {
+    match edit {
+        Edit::Created(thing) => {
+            all.insert(key(&thing), stamp(thing));
+        }
+        Edit::Changed(_, thing) => {
+            all.insert(key(&thing), stamp(*thing));
+        }
+        Edit::Deleted(thing) => {
+            all.remove(&key(&thing));
+        }
+    }
+}
+
+fn list<K, T: Clone>(all: &BTreeMap<K, T>) -> Result<Vec<T>, Infallible> {
+    Ok(all.values().cloned().collect())
+}
+
+impl Records for Memory {
+    type Error = Infallible;
+
+    fn user(&self, id: UserId) -> Result<Option<UserRecord>, Infallible> {
+        Ok(self.users.get(&id).cloned())
+    }
+    fn credential(&self, id: CredentialId) -> Result<Option<Credential>, Infallible> {
+        Ok(self.credentials.get(&id).cloned())
+    }
+    fn credentials_of(&self, user: UserId) -> Result<Vec<Credential>, Infallible> {
+        Ok(self
+            .credentials
+            .values()
+            .filter(|credential| credential.user == user)
+            .cloned()
+            .collect())
+    }
+    fn pin_use(&self, pin: &PinDigest, now: Timestamp) -> Result<PinUse, Infallible> {
+        let retired = self.retired.get(pin).is_some_and(|until| now < *until);
+        let held = self.credentials.values().any(
+            |credential| matches!(&credential.means, Means::Pin { digest, .. } if digest == pin),
+        );
+        Ok(if retired || held {
+            PinUse::Taken
+        } else {
+            PinUse::Free
+        })
+    }
+    fn card_use(&self, token: &CardToken) -> Result<CardUse, Infallible> {
+        if self.burned.contains(token) {
+            return Ok(CardUse::Burned);
+        }
+        let holder = self.credentials.values().find(
+            |credential| matches!(&credential.means, Means::NfcCard { token: held, .. } if held == token),
+        );
+        Ok(holder.map_or(CardUse::Free, |credential| CardUse::Held(credential.user)))
+    }
+    fn plate_holders(&self, plate: &Plate) -> Result<Vec<Credential>, Infallible> {
+        let holds = |credential: &&Credential| matches!(&credential.means, Means::LicencePlate { plate: held, .. } if held == plate);
+        Ok(self.credentials.values().filter(holds).cloned().collect())
+    }
+    fn pin_refusals(&self, actor: Actor, since: Timestamp) -> Result<u64, Infallible> {
+        let of_actor = |(by, at): &&(Actor, Timestamp)| *by == actor && *at >= since;
+        Ok(self.pin_refusals.iter().filter(of_actor).count() as u64)
+    }
+    fn doors_not_confirmed(&self, user: UserId, _: Timestamp) -> Result<Vec<DoorId>, Infallible> {
+        Ok(self
+            .unconfirmed
+            .get(&user)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect())
+    }
+    fn group(&self, id: GroupId) -> Result<Option<Group>, Infallible> {
+        Ok(self.groups.get(&id).cloned())
+    }
+    fn groups(&self) -> Result<Vec<Group>, Infallible> {
+        list(&self.groups)
+    }
+    fn members(&self, group: GroupId) -> Result<u64, Infallible> {
+        Ok(self.count_users(|user| user.groups.contains(&group)))
+    }
+    fn site(&self, id: SiteId) -> Result<Option<Site>, Infallible> {
+        Ok(self.sites.get(&id).cloned())
+    }
+    fn sites(&self) -> Result<Vec<Site>, Infallible> {
+        list(&self.sites)
+    }
+    fn door(&self, id: DoorId) -> Result<Option<Door>, Infallible> {
+        Ok(self.doors.get(&id).cloned())
+    }
+    fn doors(&self) -> Result<Vec<Door>, Infallible> {
+        list(&self.doors)
+    }
+    fn door_group(&self, id: DoorGroupId) -> Result<Option<DoorGroup>, Infallible> {
+        Ok(self.door_groups.get(&id).cloned())
+    }
+    fn door_groups(&self) -> Result<Vec<DoorGroup>, Infallible> {
+        list(&self.door_groups)
+    }
+    fn policy(&self, id: PolicyId) -> Result<Option<Policy>, Infallible> {
+        Ok(self.policies.get(&id).cloned())
+    }
+    fn policies(&self) -> Result<Vec<Policy>, Infallible> {
+        list(&self.policies)
+    }
+    fn policy_holders(&self, policy: PolicyId) -> Result<u64, Infallible> {
+        Ok(self.count_users(|user| user.policies.contains(&policy)))
+    }
+    fn schedule(&self, id: ScheduleId) -> Result<Option<Schedule>, Infallible> {
+        Ok(self.schedules.get(&id).cloned())
+    }
+    fn schedules(&self) -> Result<Vec<Schedule>, Infallible> {
+        list(&self.schedules)
+    }
+    fn holiday_group(&self, id: HolidayGroupId) -> Result<Option<HolidayGroup>, Infallible> {
+        Ok(self.holiday_groups.get(&id).cloned())
+    }
+    fn holiday_groups(&self) -> Result<Vec<HolidayGroup>, Infallible> {
+        list(&self.holiday_groups)
+    }
+    fn agent(&self, id: AgentId) -> Result<Option<Agent>, Infallible> {
+        Ok(self.agents.get(&id).cloned())
+    }
+    fn agents(&self) -> Result<Vec<Agent>, Infallible> {
+        list(&self.agents)
+    }
+    fn join_token(&self, id: JoinTokenId) -> Result<Option<JoinToken>, Infallible> {
+        Ok(self.join_tokens.get(&id).cloned())
+    }
+    fn join_token_with(&self, secret: &JoinSecretHash) -> Result<Option<JoinToken>, Infallible> {
+        Ok(self
+            .join_tokens
+            .values()
+            .find(|token| token.secret == *secret)
+            .cloned())
+    }
+    fn operator(&self, id: OperatorId) -> Result<Option<Operator>, Infallible> {
+        Ok(self.operators.get(&id).cloned())
+    }
+    fn operators(&self) -> Result<Vec<Operator>, Infallible> {
+        list(&self.operators)
+    }
+    fn operator_by_email(&self, email: &Email) -> Result<Option<Operator>, Infallible> {
+        let address = fold(email.as_str());
+        Ok(self
+            .operators
+            .values()
+            .find(|it| fold(it.email.as_str()) == address)
+            .cloned())
+    }
+    fn calendars_from(&self) -> Result<i16, Infallible> {
+        Ok(self.calendars_from)
+    }
+}
