@@ -1,1 +1,3 @@
-//! x
+//! What runs beside the doors and decides without the server.
+pub mod disk;
+mod events;

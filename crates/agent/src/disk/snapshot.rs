@@ -1,0 +1,110 @@
+//! The bytes of a snapshot: a whole table.
+
+use std::collections::BTreeMap;
+
+use offgate_core::id::StoreId;
+use offgate_core::parameters::{Epoch, Revision};
+use offgate_core::table::entry::{EntryKey, TableHash};
+
+use super::bytes::Bytes;
+
+const MAGIC: &[u8; 8] = b"OFFGTAB1";
+
+/// Which table: whose, how far, and the hash of all its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) store: StoreId,
+    pub(crate) epoch: Epoch,
+    pub(crate) revision: Revision,
+    pub(crate) hash: TableHash,
+}
+
+/// A table as it is kept: where it stands, and its encoded entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contents {
+    pub(crate) position: Position,
+    pub(crate) rows: Rows,
+}
+
+/// Encoded entries by key.
+pub(crate) type Rows = BTreeMap<EntryKey, Vec<u8>>;
+
+/// A file's checksum.
+pub(super) type Checksum = [u8; 32];
+
+impl Position {
+    pub(super) const BYTES: usize = 16 + 8 + 16 + 8 + 32;
+
+    pub(super) fn write(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(self.store.as_bytes());
+        into.extend_from_slice(&self.epoch.counter.to_be_bytes());
+        into.extend_from_slice(&self.epoch.nonce);
+        into.extend_from_slice(&self.revision.number().to_be_bytes());
+        into.extend_from_slice(&self.hash.0);
+    }
+
+    pub(super) fn read(from: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self {
+            store: StoreId::from_bytes(from.array()?),
+            epoch: Epoch {
+                counter: from.u64()?,
+                nonce: from.array()?,
+            },
+            revision: Revision::new(from.u64()?),
+            hash: TableHash(from.array()?),
+        })
+    }
+}
+
+pub(super) fn write_key(key: &EntryKey, into: &mut Vec<u8>) {
+    into.push(key.kind as u8);
+    into.extend_from_slice(&key.id);
+}
+
+pub(super) fn read_key(from: &mut Bytes<'_>) -> Option<EntryKey> {
+    EntryKey::from_parts(from.u8()?, from.array()?)
+}
+
+/// The bytes of a snapshot and their checksum. `None` for a table no file can hold: more than
+/// 2^32 rows, or a row of 4 GiB.
+pub(super) fn encode(
+    generation: u64,
+    position: &Position,
+    rows: &Rows,
+) -> Option<(Vec<u8>, Checksum)> {
+    let size: usize = rows.values().map(|entry| entry.len() + 21).sum();
+    let mut bytes = Vec::with_capacity(size + 132);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&generation.to_be_bytes());
+    position.write(&mut bytes);
+    bytes.extend_from_slice(&u32::try_from(rows.len()).ok()?.to_be_bytes());
+    for (key, entry) in rows {
+        write_key(key, &mut bytes);
+        bytes.extend_from_slice(&u32::try_from(entry.len()).ok()?.to_be_bytes());
+        bytes.extend_from_slice(entry);
+    }
+    let checksum = *blake3::hash(&bytes).as_bytes();
+    bytes.extend_from_slice(&checksum);
+    Some((bytes, checksum))
+}
+
+/// Reads a snapshot back. `None`: damaged.
+pub(super) fn decode(bytes: &[u8], generation: u64) -> Option<(Contents, Checksum)> {
+    let (body, checksum) = bytes.split_last_chunk::<32>()?;
+    if blake3::hash(body).as_bytes() != checksum {
+        return None;
+    }
+    let mut from = Bytes(body);
+    if from.array::<8>()? != *MAGIC || from.u64()? != generation {
+        return None;
+    }
+    let position = Position::read(&mut from)?;
+    let mut rows = Rows::new();
+    for _ in 0..from.u32()? {
+        let key = read_key(&mut from)?;
+        let length = usize::try_from(from.u32()?).ok()?;
+        rows.insert(key, from.take(length)?.to_vec());
+    }
+    from.is_empty()
+        .then_some((Contents { position, rows }, *checksum))
+}
