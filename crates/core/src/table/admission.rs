@@ -1,1 +1,353 @@
-//! x
+//! The door's decision: may this credential pass here, now, and why (not).
+//!
+//! A pure function of the table, the door's state, what was presented, and the time. The door
+//! itself asks it, and so does the page that shows what a person can open.
+
+use super::entry::CredentialHash;
+use super::hours::Verdict;
+use super::{KnownDoor, KnownStanding, KnownState, Table};
+use crate::agent::HashKey;
+use crate::credential::{CardToken, CredentialKind, Plate};
+use crate::id::{CredentialId, DoorId, PolicyId, UserId};
+use crate::parameters::Timestamp;
+use crate::pin::PinDigest;
+use crate::place::Direction;
+
+/// Something presented at a reader. A PIN has been digested already, off the deciding thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presented {
+    /// A typed code.
+    Pin(PinDigest),
+    /// A card or tag.
+    NfcCard(CardToken),
+    /// A plate read by a camera.
+    LicencePlate(Plate),
+}
+
+impl Presented {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> CredentialKind {
+        match self {
+            Self::Pin(_) => CredentialKind::Pin,
+            Self::NfcCard(_) => CredentialKind::NfcCard,
+            Self::LicencePlate(_) => CredentialKind::LicencePlate,
+        }
+    }
+
+    /// How an agent with this key knows it: the first 16 bytes of BLAKE3, under the key, of a
+    /// byte for its kind (0 PIN, 1 card, 2 plate) and its bytes (a PIN's digest, a card's or
+    /// plate's normalised UTF-8).
+    #[must_use]
+    pub fn hash(&self, key: &HashKey) -> CredentialHash {
+        let mut hasher = blake3::Hasher::new_keyed(key.as_bytes());
+        match self {
+            Self::Pin(digest) => hasher.update(&[0]).update(digest.as_bytes()),
+            Self::NfcCard(token) => hasher.update(&[1]).update(token.as_str().as_bytes()),
+            Self::LicencePlate(plate) => hasher.update(&[2]).update(plate.as_str().as_bytes()),
+        };
+        let mut hash = [0; 16];
+        hasher.finalize_xof().fill(&mut hash);
+        CredentialHash(hash)
+    }
+}
+
+/// Whether the door may still decide by its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// It heard the server lately enough.
+    Running,
+    /// It did not, or has not since it was started.
+    Ended,
+}
+
+/// Whether somebody locked the door down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lockdown {
+    /// Nobody did.
+    Off,
+    /// Nobody gets in.
+    On,
+}
+
+/// Whether the keypad judges PINs now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keypad {
+    /// It does.
+    Ready,
+    /// Too many wrong ones; it waits.
+    Slowed,
+}
+
+/// Whether the time of day is to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockTrust {
+    /// It is.
+    Trusted,
+    /// It is not: whatever depends on it refuses, whatever does not goes on.
+    Untrusted,
+}
+
+/// All that the decision depends on beside table and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoorState {
+    /// The lease.
+    pub lease: Lease,
+    /// The lockdown.
+    pub lockdown: Lockdown,
+    /// The keypad.
+    pub keypad: Keypad,
+    /// The clock.
+    pub clock: ClockTrust,
+}
+
+impl DoorState {
+    /// A door on an ordinary day.
+    pub const ORDINARY: Self = Self {
+        lease: Lease::Running,
+        lockdown: Lockdown::Off,
+        keypad: Keypad::Ready,
+        clock: ClockTrust::Trusted,
+    };
+}
+
+/// Why a door refuses, in the fixed order in which it looks. Deactivated, not started and ended
+/// are one step of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Nobody known here has it.
+    Unknown,
+    /// Its holder is deactivated.
+    Deactivated,
+    /// Its holder's access has not started.
+    NotStarted,
+    /// Its holder's access has ended.
+    Ended,
+    /// It was reported lost.
+    Lost,
+    /// The door is locked down.
+    LockedDown,
+    /// The door has not heard the server for longer than it works on its own.
+    CutOff,
+    /// Too many wrong PINs at this reader.
+    TooManyAttempts,
+    /// None of the holder's policies names this door.
+    NoPolicy,
+    /// Closed for a holiday.
+    Holiday,
+    /// Outside the hours.
+    Schedule,
+    /// It depends on the time, and the door does not know it.
+    ClockNotTrusted,
+}
+
+impl Reason {
+    /// All reasons, in order.
+    pub const ALL: [Self; 12] = [
+        Self::Unknown,
+        Self::Deactivated,
+        Self::NotStarted,
+        Self::Ended,
+        Self::Lost,
+        Self::LockedDown,
+        Self::CutOff,
+        Self::TooManyAttempts,
+        Self::NoPolicy,
+        Self::Holiday,
+        Self::Schedule,
+        Self::ClockNotTrusted,
+    ];
+
+    /// The stable name in messages, rows and the command line; also plain enough for a page.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Deactivated => "deactivated",
+            Self::NotStarted => "access not started",
+            Self::Ended => "access ended",
+            Self::Lost => "reported lost",
+            Self::LockedDown => "locked down",
+            Self::CutOff => "cut off",
+            Self::TooManyAttempts => "too many attempts",
+            Self::NoPolicy => "no policy",
+            Self::Holiday => "holiday",
+            Self::Schedule => "outside schedule",
+            Self::ClockNotTrusted => "clock not trusted",
+        }
+    }
+
+    /// The reason with this stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// Whose credential it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Whose.
+    pub user: UserId,
+}
+
+/// What the door does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It opens.
+    Granted {
+        /// For whom.
+        holder: Holder,
+        /// By which policy.
+        policy: PolicyId,
+    },
+    /// It opens, because nobody is kept from leaving. Whose credential it was, if it is known.
+    WayOut(Option<Holder>),
+    /// It stays closed.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// Whose credential it was, if it is known.
+        holder: Option<Holder>,
+    },
+}
+
+/// Decides.
+///
+/// Where several people hold what was presented (a plate known to be shared), one of them being
+/// admitted is enough; otherwise the reason furthest along the order is given, and among equals
+/// that of the lowest credential id, so that no order of arrival matters.
+#[must_use]
+pub fn admit(
+    table: &Table,
+    state: DoorState,
+    presented: &Presented,
+    door: DoorId,
+    direction: Direction,
+    now: Timestamp,
+) -> Decision {
+    let hash = presented.hash(&table.hash_key);
+    let first = (hash, CredentialId::from_bytes([0; 16]));
+    let last = (hash, CredentialId::from_bytes([0xff; 16]));
+    let holders = table
+        .credentials
+        .range(first..=last)
+        .map(|((_, credential), known)| {
+            (
+                Holder {
+                    credential: *credential,
+                    user: known.user,
+                },
+                known.state,
+            )
+        });
+    if direction == Direction::Out {
+        return Decision::WayOut(holders.map(|(holder, _)| holder).next());
+    }
+    let mut refusal = (Reason::Unknown, None);
+    for (holder, credential) in holders {
+        match judge(
+            table,
+            state,
+            presented.kind(),
+            holder.user,
+            credential,
+            door,
+            now,
+        ) {
+            Ok(policy) => return Decision::Granted { holder, policy },
+            Err(reason) if refusal.1.is_none() || reason > refusal.0 => {
+                refusal = (reason, Some(holder));
+            }
+            Err(_) => {}
+        }
+    }
+    Decision::Refused {
+        reason: refusal.0,
+        holder: refusal.1,
+    }
+}
+
+fn judge(
+    table: &Table,
+    state: DoorState,
+    kind: CredentialKind,
+    user: UserId,
+    credential: KnownState,
+    door: DoorId,
+    now: Timestamp,
+) -> Result<PolicyId, Reason> {
+    let user = table.users.get(&user).ok_or(Reason::Unknown)?;
+    if user.standing == KnownStanding::Deactivated {
+        return Err(Reason::Deactivated);
+    }
+    let clock_trusted = state.clock == ClockTrust::Trusted;
+    if clock_trusted
+        && user
+            .starts_microseconds
+            .is_some_and(|at| now.microseconds() < at)
+    {
+        return Err(Reason::NotStarted);
+    }
+    if clock_trusted
+        && user
+            .ends_microseconds
+            .is_some_and(|at| now.microseconds() >= at)
+    {
+        return Err(Reason::Ended);
+    }
+    if credential == KnownState::Lost {
+        return Err(Reason::Lost);
+    }
+    if state.lockdown == Lockdown::On {
+        return Err(Reason::LockedDown);
+    }
+    if state.lease == Lease::Ended {
+        return Err(Reason::CutOff);
+    }
+    if kind == CredentialKind::Pin && state.keypad == Keypad::Slowed {
+        return Err(Reason::TooManyAttempts);
+    }
+    let at = table.doors.get(&door).ok_or(Reason::NoPolicy)?;
+    let bounded = user.starts_microseconds.is_some() || user.ends_microseconds.is_some();
+    let mut refusal = Reason::NoPolicy;
+    for id in &user.policies {
+        let Some(policy) = table
+            .policies
+            .get(id)
+            .filter(|policy| policy.doors.contains(&door))
+        else {
+            continue;
+        };
+        let reason = match policy.schedule {
+            _ if !clock_trusted && (bounded || policy.schedule.is_some()) => {
+                Reason::ClockNotTrusted
+            }
+            None => return Ok(*id),
+            Some(schedule) => match hours(table, at, schedule, now) {
+                Some(Verdict::Open) => return Ok(*id),
+                Some(Verdict::ClosedForHoliday) => Reason::Holiday,
+                // A schedule or clock that is not there admits nobody.
+                Some(Verdict::Closed) | None => Reason::Schedule,
+            },
+        };
+        // A holiday comes before the hours in the order, whichever policy says so.
+        refusal = match (refusal, reason) {
+            (Reason::Holiday, Reason::Schedule) => Reason::Holiday,
+            (_, reason) => reason,
+        };
+    }
+    Err(refusal)
+}
+
+fn hours(
+    table: &Table,
+    door: &KnownDoor,
+    schedule: crate::id::ScheduleId,
+    now: Timestamp,
+) -> Option<Verdict> {
+    let (day, minute) = table.clocks.get(&door.site)?.local(now);
+    Some(table.schedules.get(&schedule)?.at(day, minute))
+}
