@@ -192,6 +192,10 @@ pub struct Tombstone {
 }
 
 /// Everything that can be known under a user's id.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the common one, and records are read one at a time"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserRecord {
     /// Somebody with a profile.

@@ -1,5 +1,11 @@
 //! The rules under generated sequences of commands, judged against records kept in memory.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

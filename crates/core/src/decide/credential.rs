@@ -175,7 +175,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
         if candidate.is_common() || own || taken {
             return Err(Stop::RefusedAndNoted(
                 Refusal::ChooseAnotherPin,
-                Change::PinRefused { user },
+                Box::new(Change::PinRefused { user }),
             ));
         }
         Ok(Means::Pin {

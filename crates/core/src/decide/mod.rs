@@ -56,7 +56,7 @@ pub fn decide<R: Records + ?Sized>(
     match case.judge(command) {
         Ok(changes) => Ok(Decision::Accepted(changes)),
         Err(Stop::Refused(refusal)) => Ok(Decision::Refused(refusal, Vec::new())),
-        Err(Stop::RefusedAndNoted(refusal, note)) => Ok(Decision::Refused(refusal, vec![note])),
+        Err(Stop::RefusedAndNoted(refusal, note)) => Ok(Decision::Refused(refusal, vec![*note])),
         Err(Stop::Unreadable(error)) => Err(error),
     }
 }
@@ -64,7 +64,7 @@ pub fn decide<R: Records + ?Sized>(
 /// Why a judgement ended without changes.
 enum Stop<E> {
     Refused(Refusal),
-    RefusedAndNoted(Refusal, Change),
+    RefusedAndNoted(Refusal, Box<Change>),
     Unreadable(E),
 }
 
