@@ -1,0 +1,365 @@
+//! The messages, and their one encoding.
+//!
+//! A message is deterministic CBOR: an array of its kind's number and an array of its fields.
+//! Bytes that would not be written the same again are refused, and so is a kind that is not known:
+//! an end that cannot understand a message must not go on as if it had. No message can present a
+//! credential.
+
+use minicbor::bytes::{ByteArray, ByteVec};
+use minicbor::{Decode, Encode};
+
+/// 16 bytes: an id or a nonce.
+pub type Bytes16 = ByteArray<16>;
+/// 32 bytes: a hash or a key.
+pub type Bytes32 = ByteArray<32>;
+
+/// The most entries in one message, and the most of any other list.
+pub const LIST_LIMIT: usize = 4096;
+/// The most characters of any text.
+pub const TEXT_LIMIT: usize = 400;
+
+/// `[counter, nonce]`: a store's epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WireEpoch {
+    /// Orders epochs.
+    #[n(0)]
+    pub counter: u64,
+    /// Tells two with the same counter apart.
+    #[n(1)]
+    pub nonce: Bytes16,
+}
+
+/// `[kind, id]`: the key of an entry to take out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WireKey {
+    /// The entry's kind.
+    #[n(0)]
+    pub kind: u8,
+    /// What it is about.
+    #[n(1)]
+    pub id: Bytes16,
+}
+
+/// `[door, name]`: what a door is called. Door names are not personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct DoorName {
+    /// Which door.
+    #[n(0)]
+    pub door: Bytes16,
+    /// Its name.
+    #[n(1)]
+    pub name: String,
+}
+
+/// From an agent to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ToServer {
+    /// The first message of every connection of an agent with a certificate.
+    #[n(0)]
+    Hello {
+        /// The protocol versions it speaks, the newest first.
+        #[n(0)]
+        versions: Vec<u16>,
+        /// Name and version of its program.
+        #[n(1)]
+        software: String,
+        /// The store its table is of; none without a table.
+        #[n(2)]
+        store: Option<Bytes16>,
+        /// That store's epoch, as the table has it.
+        #[n(3)]
+        epoch: Option<WireEpoch>,
+        /// The revision its durable table has reached; zero asks for a snapshot.
+        #[n(4)]
+        revision: u64,
+        /// The hash of that table.
+        #[n(5)]
+        hash: Bytes32,
+    },
+    /// A signed acknowledgement: the bytes as signed, and the signature.
+    #[n(1)]
+    Acknowledge {
+        /// See [`crate::acknowledgement`].
+        #[n(0)]
+        statement: ByteVec,
+        /// Ed25519.
+        #[n(1)]
+        signature: ByteArray<64>,
+    },
+    /// Asks for the lease to be renewed.
+    #[n(2)]
+    Renew {
+        /// Its number on this connection, rising.
+        #[n(0)]
+        ask: u64,
+    },
+    /// Events in order, without gaps but for those counted.
+    #[n(3)]
+    Events {
+        /// How many events were lost before the first of these, since the agent enrolled.
+        #[n(0)]
+        lost: u64,
+        /// The events' bytes, at most [`EVENTS_LIMIT`].
+        #[n(1)]
+        events: Vec<ByteVec>,
+    },
+    /// The only message of a connection without a certificate.
+    #[n(4)]
+    Enrol {
+        /// The secret of a join token.
+        #[n(0)]
+        secret: Bytes16,
+        /// The agent's Ed25519 public key.
+        #[n(1)]
+        key: Bytes32,
+        /// Proof that it has the private one: see [`crate::acknowledgement::enrolment_statement`].
+        #[n(2)]
+        possession: ByteArray<64>,
+    },
+    /// Says that the agent lives.
+    #[n(5)]
+    Pong {
+        /// The revision its durable table has reached.
+        #[n(0)]
+        revision: u64,
+    },
+}
+
+/// The most events in one message.
+pub const EVENTS_LIMIT: usize = 256;
+
+/// From the server to an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ToAgent {
+    /// The answer to Hello.
+    #[n(0)]
+    Welcome {
+        /// The protocol version that both will speak.
+        #[n(0)]
+        version: u16,
+        /// Which store.
+        #[n(1)]
+        store: Bytes16,
+        /// Its epoch.
+        #[n(2)]
+        epoch: WireEpoch,
+        /// The server's time, in microseconds since 1970.
+        #[n(3)]
+        now: i64,
+        /// The doors it decides for.
+        #[n(4)]
+        doors: Vec<DoorName>,
+    },
+    /// What changed from one revision to a later one. Every delta is whole: after it, the table
+    /// has the given hash.
+    #[n(1)]
+    Delta {
+        /// The revision the table must be at.
+        #[n(0)]
+        previous: u64,
+        /// The revision it is at afterwards.
+        #[n(1)]
+        revision: u64,
+        /// Keys of entries to take out.
+        #[n(2)]
+        deletes: Vec<WireKey>,
+        /// Entries to put in.
+        #[n(3)]
+        puts: Vec<ByteVec>,
+        /// The hash of the table afterwards.
+        #[n(4)]
+        hash: Bytes32,
+    },
+    /// A whole table follows in parts. What is held stays in force until its end.
+    #[n(2)]
+    SnapshotBegin {
+        /// The revision it is of.
+        #[n(0)]
+        revision: u64,
+    },
+    /// Some entries of it.
+    #[n(3)]
+    SnapshotPart {
+        /// The entries.
+        #[n(0)]
+        puts: Vec<ByteVec>,
+    },
+    /// It is complete.
+    #[n(4)]
+    SnapshotEnd {
+        /// The revision it is of.
+        #[n(0)]
+        revision: u64,
+        /// Its hash.
+        #[n(1)]
+        hash: Bytes32,
+    },
+    /// The lease is renewed, counted from when it was asked. Stands behind every change that was
+    /// committed before the question came.
+    #[n(5)]
+    Renewed {
+        /// Which question.
+        #[n(0)]
+        ask: u64,
+    },
+    /// Events up to here are kept by the server.
+    #[n(6)]
+    EventsStored {
+        /// The last event's number.
+        #[n(0)]
+        up_to: u64,
+    },
+    /// Says that the server lives.
+    #[n(7)]
+    Ping {
+        /// The server's time, in microseconds since 1970.
+        #[n(0)]
+        now: i64,
+    },
+    /// The answer to Enrol.
+    #[n(8)]
+    Enrolled {
+        /// Which agent it is now.
+        #[n(0)]
+        agent: Bytes16,
+        /// Which store it belongs to.
+        #[n(1)]
+        store: Bytes16,
+        /// The key of its table's hashes.
+        #[n(2)]
+        hash_key: Bytes32,
+        /// Its certificate and those above it, in DER, its own first.
+        #[n(3)]
+        chain: Vec<ByteVec>,
+    },
+    /// The server ends the conversation.
+    #[n(9)]
+    Refused {
+        /// Why, for the program.
+        #[n(0)]
+        code: RefusalCode,
+        /// Why, for the log.
+        #[n(1)]
+        words: String,
+    },
+}
+
+/// Why a server ends a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum RefusalCode {
+    /// No protocol version in common.
+    #[n(0)]
+    Version,
+    /// The join token does not work.
+    #[n(1)]
+    TokenSpent,
+    /// This agent's key is not accepted any more.
+    #[n(2)]
+    Revoked,
+    /// Another connection of the same agent took over.
+    #[n(3)]
+    Replaced,
+    /// Something that was said makes no sense.
+    #[n(4)]
+    Protocol,
+    /// The server cannot answer now; come again.
+    #[n(5)]
+    Later,
+}
+
+/// The bytes are not a message in its one encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a message in its canonical encoding")]
+pub struct Malformed;
+
+fn encode<T: Encode<()>>(message: &T) -> Vec<u8> {
+    minicbor::to_vec(message).unwrap_or_else(|_| unreachable!("writing to memory cannot fail"))
+}
+
+fn decode<T>(bytes: &[u8]) -> Result<T, Malformed>
+where
+    T: Encode<()> + for<'b> Decode<'b, ()>,
+{
+    let message = minicbor::decode::<T>(bytes).map_err(|_| Malformed)?;
+    if encode(&message) == bytes {
+        Ok(message)
+    } else {
+        Err(Malformed)
+    }
+}
+
+fn within(list: usize, limit: usize) -> Result<(), Malformed> {
+    if list <= limit {
+        Ok(())
+    } else {
+        Err(Malformed)
+    }
+}
+
+impl ToServer {
+    /// Its bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// Anything but the one encoding of a message within its limits.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let message = decode(bytes)?;
+        match &message {
+            Self::Hello {
+                versions, software, ..
+            } => {
+                within(versions.len(), 16)?;
+                within(software.len(), TEXT_LIMIT)?;
+            }
+            Self::Acknowledge { statement, .. } => within(statement.len(), 8192)?,
+            Self::Events { events, .. } => within(events.len(), EVENTS_LIMIT)?,
+            Self::Renew { .. } | Self::Enrol { .. } | Self::Pong { .. } => {}
+        }
+        Ok(message)
+    }
+}
+
+impl ToAgent {
+    /// Its bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// Anything but the one encoding of a message within its limits.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let message = decode(bytes)?;
+        match &message {
+            Self::Welcome { doors, .. } => {
+                within(doors.len(), LIST_LIMIT)?;
+                for door in doors {
+                    within(door.name.len(), TEXT_LIMIT)?;
+                }
+            }
+            Self::Delta { deletes, puts, .. } => {
+                within(deletes.len().saturating_add(puts.len()), LIST_LIMIT)?
+            }
+            Self::SnapshotPart { puts } => within(puts.len(), LIST_LIMIT)?,
+            Self::Enrolled { chain, .. } => within(chain.len(), 8)?,
+            Self::Refused { words, .. } => within(words.len(), TEXT_LIMIT)?,
+            Self::SnapshotBegin { .. }
+            | Self::SnapshotEnd { .. }
+            | Self::Renewed { .. }
+            | Self::EventsStored { .. }
+            | Self::Ping { .. } => {}
+        }
+        Ok(message)
+    }
+}
