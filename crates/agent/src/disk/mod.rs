@@ -38,10 +38,11 @@
 //! written to its end and does not check is damage, and a damaged table is no table.
 
 mod bytes;
-mod frame;
+pub(crate) mod frame;
+pub(crate) mod keeper;
 mod log_file;
 mod real;
-mod snapshot;
+pub(crate) mod snapshot;
 pub(crate) mod table_files;
 
 #[cfg(test)]

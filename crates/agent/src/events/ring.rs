@@ -9,6 +9,7 @@ use std::io;
 
 use offgate_core::id::AgentId;
 
+use super::recorder::Kept;
 use super::slot::{self, LONGEST, SLOT, Weight};
 use crate::disk::{Disk, DiskFile};
 
@@ -271,16 +272,17 @@ impl<D: Disk> EventRing<D> {
         self.routine = self.routine.split_off(&up_to.saturating_add(1));
     }
 
-    /// The newest number given.
-    pub(crate) fn last(&self) -> u64 {
-        self.next - 1
-    }
-
-    /// How many events that the server does not have are lost for good.
-    pub(crate) fn lost(&self) -> u64 {
-        (self.next - 1)
+    /// How the ring is.
+    pub(crate) fn kept(&self) -> Kept {
+        let waiting = self.held.len() as u64;
+        let lost = (self.next - 1)
             .saturating_sub(self.stored)
-            .saturating_sub(self.held.len() as u64)
+            .saturating_sub(waiting);
+        Kept {
+            durable: self.durable,
+            waiting,
+            lost,
+        }
     }
 }
 

@@ -1,0 +1,236 @@
+//! The one thread that decides: it owns the table and the state of the doors, so no decision ever
+//! sees half a change, and what is acknowledged after a change was applied is true of every
+//! decision that begins later.
+//!
+//! Owns: the table in memory, the lease, slowed keypads, whether the time is believed. Refuses to
+//! know: the disk (see [`crate::disk`]), the link, and how a PIN is digested: that takes long and
+//! happens before.
+
+mod judge;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use offgate_core::id::DoorId;
+use offgate_core::parameters::{Clock, Timestamp};
+use offgate_core::pin::PinSalt;
+use offgate_core::place::Direction;
+use offgate_core::table::Table;
+use offgate_core::table::admission::Presented;
+use offgate_core::table::entry::{Entry, EntryKey, TableHash};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::clock::BootClock;
+use crate::events::recorder::Recorder;
+use crate::reader::{Answer, Offered};
+use crate::strike::Strike;
+use judge::Judge;
+
+/// How many requests may wait for the deciding thread.
+const WAITING: usize = 256;
+/// How many PINs are digested at once: each takes 19 MiB.
+const DIGESTING: usize = 2;
+
+/// A change of the table in memory.
+#[derive(Debug)]
+pub(crate) enum EntryChange {
+    Put(Entry),
+    Delete(EntryKey),
+}
+
+/// The doors of this agent cannot answer now: it is stopping, or far too many people are asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this agent cannot answer now")]
+pub(crate) struct Unavailable;
+
+/// How the deciding thread is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) salt: Option<PinSalt>,
+    /// How long the door with the shortest lease still decides.
+    pub(crate) lease_left: Duration,
+}
+
+enum Request {
+    Decide {
+        door: DoorId,
+        direction: Direction,
+        /// With the PIN's digest; none if there is no salt to digest it with.
+        presented: Result<Presented, Offered>,
+        answer: oneshot::Sender<Answer>,
+    },
+    Change {
+        changes: Vec<EntryChange>,
+        done: oneshot::Sender<TableHash>,
+    },
+    Replace {
+        table: Option<Box<Table>>,
+        done: oneshot::Sender<()>,
+    },
+    Renewed {
+        asked_at: Duration,
+    },
+    Void,
+    Told {
+        server: Timestamp,
+    },
+    Look {
+        answer: oneshot::Sender<Look>,
+    },
+}
+
+/// What the deciding thread needs from outside.
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) boot_clock: Arc<dyn BootClock>,
+    pub(crate) strike: Arc<dyn Strike>,
+    pub(crate) recorder: Recorder,
+}
+
+/// The way to the deciding thread; clones lead to the same one.
+#[derive(Clone)]
+pub(crate) struct Decisions {
+    requests: SyncSender<Request>,
+    digesting: Arc<Semaphore>,
+}
+
+impl Decisions {
+    /// Starts the thread with the table from disk. It ends when the last [`Decisions`] is gone.
+    pub(crate) fn start(
+        table: Option<Table>,
+        surroundings: Surroundings,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (requests, waiting) = sync_channel(WAITING);
+        let judge = Judge::new(table, surroundings);
+        let thread = std::thread::Builder::new()
+            .name("decisions".to_owned())
+            .spawn(move || run(judge, &waiting))?;
+        Ok((
+            Self {
+                requests,
+                digesting: Arc::new(Semaphore::new(DIGESTING)),
+            },
+            thread,
+        ))
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, Unavailable> {
+        let (answer, answered) = oneshot::channel();
+        self.requests
+            .try_send(request(answer))
+            .map_err(|_| Unavailable)?;
+        answered.await.map_err(|_| Unavailable)
+    }
+
+    /// Somebody stands at a door. By the time of the answer the strike has its order.
+    pub(crate) async fn present(
+        &self,
+        door: DoorId,
+        direction: Direction,
+        offered: Offered,
+    ) -> Result<Answer, Unavailable> {
+        let presented = match offered {
+            Offered::NfcCard(token) => Ok(Presented::NfcCard(token)),
+            Offered::LicencePlate(plate) => Ok(Presented::LicencePlate(plate)),
+            // Nobody waits for a digest to get out.
+            Offered::Pin(pin) if direction == Direction::Out => Err(Offered::Pin(pin)),
+            Offered::Pin(pin) => match self.look().await?.salt {
+                None => Err(Offered::Pin(pin)),
+                Some(salt) => {
+                    let _turn = self.digesting.acquire().await.map_err(|_| Unavailable)?;
+                    tokio::task::spawn_blocking(move || pin.digest(&salt))
+                        .await
+                        .map(|digest| Ok(Presented::Pin(digest)))
+                        .map_err(|_| Unavailable)?
+                }
+            },
+        };
+        self.ask(|answer| Request::Decide {
+            door,
+            direction,
+            presented,
+            answer,
+        })
+        .await
+    }
+
+    /// Changes the table; answers, with the hash of the whole, when every decision to come follows
+    /// it.
+    pub(crate) async fn change(&self, changes: Vec<EntryChange>) -> Result<TableHash, Unavailable> {
+        self.ask(|done| Request::Change { changes, done }).await
+    }
+
+    /// Replaces the table, or takes it away; answers when every decision to come follows.
+    pub(crate) async fn replace(&self, table: Option<Box<Table>>) -> Result<(), Unavailable> {
+        self.ask(|done| Request::Replace { table, done }).await
+    }
+
+    /// The server answered a renewal that was asked for at this time of the boot clock.
+    pub(crate) fn renewed(&self, asked_at: Duration) -> Result<(), Unavailable> {
+        self.requests
+            .try_send(Request::Renewed { asked_at })
+            .map_err(|_| Unavailable)
+    }
+
+    /// The lease is void until the next renewal.
+    pub(crate) async fn void_lease(&self) -> Result<(), Unavailable> {
+        // Must not be lost to a full queue: look waits its turn, this is in front of it.
+        loop {
+            match self.requests.try_send(Request::Void) {
+                Ok(()) => return self.look().await.map(|_| ()),
+                Err(std::sync::mpsc::TrySendError::Full(_)) => tokio::task::yield_now().await,
+                Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return Err(Unavailable),
+            }
+        }
+    }
+
+    /// The server said what time it is.
+    pub(crate) fn told(&self, server: Timestamp) -> Result<(), Unavailable> {
+        self.requests
+            .try_send(Request::Told { server })
+            .map_err(|_| Unavailable)
+    }
+
+    /// How the deciding thread is.
+    pub(crate) async fn look(&self) -> Result<Look, Unavailable> {
+        self.ask(|answer| Request::Look { answer }).await
+    }
+}
+
+fn run(mut judge: Judge, requests: &Receiver<Request>) {
+    // Whoever asked may have gone; then nobody hears the answer, and that is fine.
+    while let Ok(request) = requests.recv() {
+        match request {
+            Request::Decide {
+                door,
+                direction,
+                presented,
+                answer,
+            } => {
+                let _ = answer.send(judge.decide(door, direction, presented));
+            }
+            Request::Change { changes, done } => {
+                let _ = done.send(judge.change(changes));
+            }
+            Request::Replace { table, done } => {
+                judge.replace(table.map(|table| *table));
+                let _ = done.send(());
+            }
+            Request::Renewed { asked_at } => judge.renewed(asked_at),
+            Request::Void => judge.void_lease(),
+            Request::Told { server } => judge.told(server),
+            Request::Look { answer } => {
+                let _ = answer.send(judge.look());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "decisions_tests.rs"]
+mod tests;

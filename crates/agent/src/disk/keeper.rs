@@ -1,0 +1,213 @@
+//! The thread that makes the table durable, so that no door waits for a disk.
+//!
+//! It keeps a copy of the rows, so that it can write the whole table at any time: when a log is
+//! full, and when a sync has failed.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Disk;
+use super::frame::{RowChange, apply};
+use super::snapshot::{Contents, Position, Rows};
+use super::table_files::{Added, NotDurable, TableFiles};
+
+/// How many updates may wait for the disk; the link waits when they do.
+const WAITING: usize = 64;
+/// How long after a failure the disk is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is to be kept.
+#[derive(Debug)]
+pub(crate) enum Keep {
+    /// A few entries are other than before.
+    Delta {
+        to: Position,
+        changes: Vec<RowChange>,
+    },
+    /// Everything is other than before.
+    Snapshot(Contents),
+}
+
+/// What is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// Everything up to here, and the disk works.
+    UpTo(Option<Position>),
+    /// The last write failed. Nothing may be acknowledged, and no door may rely on its table,
+    /// before everything was written anew.
+    Failing,
+}
+
+/// The way to the keeper.
+pub(crate) struct Keeper {
+    requests: SyncSender<Keep>,
+    durable: watch::Receiver<Durable>,
+}
+
+impl Keeper {
+    /// Starts the thread, which first writes what was found into a generation of its own. It ends
+    /// when the keeper is dropped.
+    pub(crate) fn start<D: Disk + 'static>(
+        files: TableFiles<D>,
+        found: Option<Contents>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (requests, waiting) = sync_channel(WAITING);
+        let (tell, durable) = watch::channel(Durable::UpTo(None));
+        let thread = std::thread::Builder::new()
+            .name("table".to_owned())
+            .spawn(move || keep(files, found, &waiting, &tell))?;
+        Ok((Self { requests, durable }, thread))
+    }
+
+    /// Hands over what is to be kept, in the order in which it was applied; gives it back if there
+    /// is no room, to be tried again.
+    pub(crate) fn keep(&self, what: Keep) -> Result<(), Keep> {
+        self.requests.try_send(what).map_err(|error| match error {
+            std::sync::mpsc::TrySendError::Full(what)
+            | std::sync::mpsc::TrySendError::Disconnected(what) => what,
+        })
+    }
+
+    /// What is on disk, and when that changes.
+    pub(crate) fn durable(&self) -> watch::Receiver<Durable> {
+        self.durable.clone()
+    }
+}
+
+fn keep<D: Disk>(
+    mut files: TableFiles<D>,
+    found: Option<Contents>,
+    requests: &Receiver<Keep>,
+    tell: &watch::Sender<Durable>,
+) {
+    let (mut position, mut rows) = match found {
+        Some(contents) => (Some(contents.position), contents.rows),
+        None => (None, Rows::new()),
+    };
+    // A process before this one may have left in memory what no disk took.
+    let mut written = match &position {
+        Some(position) => files.start_generation(*position, &rows),
+        None => Ok(()),
+    };
+    loop {
+        match &written {
+            Ok(()) => drop(tell.send_replace(Durable::UpTo(position))),
+            Err(NotDurable(error)) => {
+                tracing::error!(%error, "the table is not durable; writing all of it anew");
+                tell.send_replace(Durable::Failing);
+            }
+        }
+        let request = match &written {
+            Ok(()) => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Err(_) => requests.recv_timeout(RETRY),
+        };
+        let added = match request {
+            Ok(Keep::Delta { to, changes }) => {
+                position = Some(to);
+                let added = if written.is_ok() {
+                    files.add(to, &changes)
+                } else {
+                    Ok(Added::NeedsNewGeneration)
+                };
+                apply(changes, &mut rows);
+                added
+            }
+            Ok(Keep::Snapshot(contents)) => {
+                (position, rows) = (Some(contents.position), contents.rows);
+                Ok(Added::NeedsNewGeneration)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(Added::NeedsNewGeneration),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let Some(to) = position else { continue };
+        written = match added {
+            Ok(Added::Durable) if files.wants_new_generation() => {
+                // It is durable already; whoever waits for it need not wait for this.
+                tell.send_replace(Durable::UpTo(position));
+                files.start_generation(to, &rows)
+            }
+            Ok(Added::Durable) => Ok(()),
+            Ok(Added::NeedsNewGeneration) => files.start_generation(to, &rows),
+            // Said before it is mended: doors must stop relying on it now.
+            Err(error) => Err(error),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use offgate_core::id::StoreId;
+    use offgate_core::parameters::{Epoch, Revision};
+    use offgate_core::table::entry::{EntryKey, TableHash};
+
+    use super::super::simulated::{SimulatedDisk, Survivors};
+    use super::super::table_files::Found;
+    use super::*;
+
+    fn position(revision: u64) -> Position {
+        Position {
+            store: StoreId::from_bytes([1; 16]),
+            epoch: Epoch {
+                counter: 1,
+                nonce: [1; 16],
+            },
+            revision: Revision::new(revision),
+            hash: TableHash([revision as u8; 32]),
+        }
+    }
+
+    fn delta(revision: u64) -> Keep {
+        let change = RowChange {
+            key: EntryKey::KEYPAD,
+            entry: Some(vec![revision as u8; 9]),
+        };
+        Keep::Delta {
+            to: position(revision),
+            changes: vec![change],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failing_disk_is_said_and_then_everything_is_written_anew() {
+        let disk = SimulatedDisk::default();
+        let (files, _) = TableFiles::open(disk.clone()).expect("readable");
+        let (keeper, thread) = Keeper::start(files, None).expect("a thread");
+        let mut durable = keeper.durable();
+        keeper
+            .keep(Keep::Snapshot(Contents {
+                position: position(1),
+                rows: Rows::new(),
+            }))
+            .expect("room");
+        keeper.keep(delta(2)).expect("room");
+        let up_to = |revision| Durable::UpTo(Some(position(revision)));
+        durable
+            .wait_for(|durable| *durable == up_to(2))
+            .await
+            .expect("it runs");
+
+        let syncs = disk.syncs();
+        disk.syncs_fail(syncs + 1, syncs + 2);
+        keeper.keep(delta(3)).expect("room");
+        durable
+            .wait_for(|durable| *durable == Durable::Failing)
+            .await
+            .expect("it runs");
+        keeper.keep(delta(4)).expect("room");
+        durable
+            .wait_for(|durable| *durable == up_to(4))
+            .await
+            .expect("it mends");
+        drop(keeper);
+        thread.join().expect("it ends");
+        let after = disk.after_power_cut(Survivors::OnlySynced);
+        let Found::Table(contents) = TableFiles::open(after).expect("readable").1 else {
+            panic!("a table");
+        };
+        assert_eq!(contents.position, position(4));
+        assert_eq!(contents.rows[&EntryKey::KEYPAD], [4; 9]);
+    }
+}
