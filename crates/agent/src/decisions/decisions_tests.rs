@@ -9,9 +9,10 @@ use offgate_core::pin::Pin;
 use offgate_core::table::admission::Reason;
 use offgate_core::table::entry::{DoorEntry, KeypadEntry, PolicyEntry, ScheduleEntry, UserEntry};
 
+use offgate_link::event::{DoorEvent, Happening};
+
 use super::*;
 use crate::disk::simulated::SimulatedDisk;
-use crate::events::event::{DoorEvent, Happened};
 use crate::events::ring::EventRing;
 use crate::strike::SimulatedStrike;
 
@@ -276,11 +277,11 @@ async fn wrong_pins_slow_the_keypad_and_never_stop_cards() {
     kept.wait_for(|kept| kept.durable == 9)
         .await
         .expect("it runs");
-    let events = doorway.recorder.after(0, 99).await;
+    let events = doorway.recorder.after(0, 99).await.events;
     let slowed = events
         .iter()
-        .filter_map(|numbered| DoorEvent::decode(&numbered.event))
-        .filter(|event| event.outcome == Happened::KeypadSlowed);
+        .filter_map(|bytes| DoorEvent::decode(bytes))
+        .filter(|event| event.happening == Happening::KeypadSlowed);
     assert_eq!(slowed.count(), 1);
 }
 

@@ -13,10 +13,10 @@ use offgate_core::table::admission::{
 };
 use offgate_core::table::entry::TableHash;
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
+use offgate_link::event::{DoorEvent, Happening};
 
 use super::{EntryChange, Look, Surroundings};
 use crate::clock::WallTrust;
-use crate::events::event::{DoorEvent, Happened};
 use crate::reader::{Answer, Offered};
 
 pub(super) struct Judge {
@@ -59,39 +59,40 @@ impl Judge {
             (CredentialKind::Pin, Direction::In) => self.keypad(door, boot),
             _ => Keypad::Ready,
         };
-        let (happened, holder) = match direction {
-            Direction::Out => (
-                Happened::Granted,
-                self.holder_on_the_way_out(door, presented, now),
-            ),
+        let happening = match direction {
+            Direction::Out => Happening::WayOut {
+                holder: self.holder_on_the_way_out(door, presented, now),
+            },
             // Not judged at all: an answer of any other kind would tell right from wrong.
-            Direction::In if keypad == Keypad::Slowed => {
-                (Happened::Refused(Reason::TooManyAttempts), None)
-            }
+            Direction::In if keypad == Keypad::Slowed => Happening::Refused {
+                reason: Reason::TooManyAttempts,
+                holder: None,
+            },
             Direction::In => self.judge(door, presented, boot, now),
         };
+        let answer = match happening {
+            Happening::Granted { .. } | Happening::WayOut { .. } => Answer::Granted,
+            Happening::Refused { reason, .. } => Answer::Refused(reason),
+            Happening::KeypadSlowed => Answer::Refused(Reason::TooManyAttempts),
+        };
         // The order goes out before anything else, and before the next change of the table.
-        if happened == Happened::Granted {
+        if answer == Answer::Granted {
             self.surroundings.strike.unlock(door);
         }
-        let clock = self.trust.of(now, boot);
+        // The recorder gives the number.
         let event = DoorEvent {
+            sequence: 0,
+            at: now,
             door,
             direction,
-            at: now,
-            clock,
-            kind,
-            holder,
-            outcome: happened,
+            presented: kind,
+            happening,
         };
         self.surroundings.recorder.record(event);
         if (kind, direction) == (CredentialKind::Pin, Direction::In) && keypad == Keypad::Ready {
-            self.count_pin(happened, boot, event);
+            self.count_pin(answer, boot, event);
         }
-        match happened {
-            Happened::Refused(reason) => Answer::Refused(reason),
-            Happened::Granted | Happened::KeypadSlowed => Answer::Granted,
-        }
+        answer
     }
 
     fn keypad(&self, door: DoorId, boot: Duration) -> Keypad {
@@ -120,10 +121,13 @@ impl Judge {
         presented: Result<Presented, Offered>,
         boot: Duration,
         now: Timestamp,
-    ) -> (Happened, Option<Holder>) {
+    ) -> Happening {
         // Without a table, or without what it takes to read it, the door is as good as cut off.
         let (Some(table), Ok(presented)) = (&self.table, presented) else {
-            return (Happened::Refused(Reason::CutOff), None);
+            return Happening::Refused {
+                reason: Reason::CutOff,
+                holder: None,
+            };
         };
         let state = DoorState {
             lease: self.lease(table, door, boot),
@@ -132,9 +136,9 @@ impl Judge {
             clock: self.trust.of(now, boot),
         };
         match admission::admit(table, state, &presented, door, Direction::In, now) {
-            Decision::Granted { holder, .. } => (Happened::Granted, Some(holder)),
-            Decision::WayOut(holder) => (Happened::Granted, holder),
-            Decision::Refused { reason, holder } => (Happened::Refused(reason), holder),
+            Decision::Granted { holder, policy } => Happening::Granted { holder, policy },
+            Decision::WayOut(holder) => Happening::WayOut { holder },
+            Decision::Refused { reason, holder } => Happening::Refused { reason, holder },
         }
     }
 
@@ -149,20 +153,20 @@ impl Judge {
 
     /// Only a PIN nobody has counts as wrong: one that is refused for its holder's hours was
     /// typed rightly.
-    fn count_pin(&mut self, happened: Happened, boot: Duration, event: DoorEvent) {
-        match happened {
-            Happened::Granted => drop(self.keypads.remove(&event.door)),
-            Happened::Refused(Reason::Unknown) => {
+    fn count_pin(&mut self, answer: Answer, boot: Duration, event: DoorEvent) {
+        match answer {
+            Answer::Granted => drop(self.keypads.remove(&event.door)),
+            Answer::Refused(Reason::Unknown) => {
                 let delay = self.keypads.entry(event.door).or_default();
                 if let Slowing::Begun(_) = delay.wrong(boot) {
                     let slowed = DoorEvent {
-                        outcome: Happened::KeypadSlowed,
+                        happening: Happening::KeypadSlowed,
                         ..event
                     };
                     self.surroundings.recorder.record(slowed);
                 }
             }
-            Happened::Refused(_) | Happened::KeypadSlowed => {}
+            Answer::Refused(_) => {}
         }
     }
 

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::event::DoorEvent;
-use super::ring::{EventRing, Numbered};
+use offgate_link::event::DoorEvent;
+
+use super::ring::{Batch, EventRing};
+use super::slot::Weight;
 use crate::disk::Disk;
 
 /// How many events and questions may wait for the disk.
@@ -24,7 +26,7 @@ enum Request {
     After {
         sequence: u64,
         limit: usize,
-        answer: oneshot::Sender<Vec<Numbered>>,
+        answer: oneshot::Sender<Batch>,
     },
     Stored {
         up_to: u64,
@@ -72,7 +74,7 @@ impl Recorder {
         ))
     }
 
-    /// Hands an event over. Never waits: what a full queue will not take is counted as lost.
+    /// Hands an event over; it gets its number here. Never waits: what a full queue will not take is counted as lost.
     pub(crate) fn record(&self, event: DoorEvent) {
         match self.requests.try_send(Request::Record(event)) {
             Ok(()) => {}
@@ -82,17 +84,23 @@ impl Recorder {
         }
     }
 
-    /// The durable events after a number that the server does not have, the oldest first. Empty if
+    /// The durable events after a number that the server does not have, the oldest first. None if
     /// the recorder is too busy: ask again when [`Self::kept`] changes.
-    pub(crate) async fn after(&self, sequence: u64, limit: usize) -> Vec<Numbered> {
+    pub(crate) async fn after(&self, sequence: u64, limit: usize) -> Batch {
         let (answer, answered) = oneshot::channel();
         match self.requests.try_send(Request::After {
             sequence,
             limit,
             answer,
         }) {
-            Ok(()) => answered.await.unwrap_or_default(),
-            Err(_) => Vec::new(),
+            Ok(()) => answered.await.unwrap_or(Batch {
+                newest: sequence,
+                ..Batch::default()
+            }),
+            Err(_) => Batch {
+                newest: sequence,
+                ..Batch::default()
+            },
         }
     }
 
@@ -133,7 +141,12 @@ fn write_down<D: Disk>(
             ring.miss(missed.swap(0, Ordering::Relaxed));
             match request {
                 Request::Record(event) => {
-                    ring.record(event.weight(), &event.encode());
+                    let weight = if event.is_routine() {
+                        Weight::Routine
+                    } else {
+                        Weight::Alarm
+                    };
+                    ring.record(weight, |sequence| DoorEvent { sequence, ..event }.encode());
                     unsynced = true;
                 }
                 Request::After {
@@ -159,25 +172,37 @@ fn write_down<D: Disk>(
 #[cfg(test)]
 mod tests {
     use offgate_core::credential::CredentialKind;
-    use offgate_core::id::{AgentId, DoorId};
+    use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, UserId};
     use offgate_core::parameters::Timestamp;
     use offgate_core::place::Direction;
-    use offgate_core::table::admission::ClockTrust;
+    use offgate_core::table::admission::Holder;
+    use offgate_link::event::Happening;
 
-    use super::super::event::Happened;
+    use super::super::slot::LONGEST;
     use super::*;
     use crate::disk::Folder;
 
-    fn event(second: i64) -> DoorEvent {
+    fn event(sequence: u64) -> DoorEvent {
+        let holder = Holder {
+            credential: CredentialId::from_bytes([255; 16]),
+            user: UserId::from_bytes([254; 16]),
+        };
         DoorEvent {
+            sequence,
             door: DoorId::from_bytes([1; 16]),
-            direction: Direction::In,
-            at: Timestamp::from_seconds(second),
-            clock: ClockTrust::Trusted,
-            kind: CredentialKind::Pin,
-            holder: None,
-            outcome: Happened::Granted,
+            direction: Direction::Out,
+            at: Timestamp::from_microseconds(i64::MAX),
+            presented: CredentialKind::Pin,
+            happening: Happening::Granted {
+                holder,
+                policy: PolicyId::from_bytes([253; 16]),
+            },
         }
+    }
+
+    #[test]
+    fn the_longest_event_fits_a_slot() {
+        assert!(event(u64::MAX).encode().len() <= LONGEST);
     }
 
     #[tokio::test]
@@ -187,18 +212,17 @@ mod tests {
             let disk = Folder::open(folder.path()).expect("a folder");
             EventRing::open(disk, AgentId::from_bytes([1; 16]), 50)
         };
+        let numbers = |batch: Batch| -> Vec<u64> {
+            let read = |bytes: &Vec<u8>| DoorEvent::decode(bytes).expect("an event").sequence;
+            batch.events.iter().map(read).collect()
+        };
         let (recorder, thread) = Recorder::start(open()).expect("a thread");
-        (1..=20).for_each(|second| recorder.record(event(second)));
+        (1..=20).for_each(|_| recorder.record(event(0)));
         let mut kept = recorder.kept();
         kept.wait_for(|kept| kept.durable == 20)
             .await
             .expect("it runs");
-        let sent = recorder.after(15, 3).await;
-        let read: Vec<_> = sent
-            .iter()
-            .map(|sent| DoorEvent::decode(&sent.event))
-            .collect();
-        assert_eq!(read, [Some(event(16)), Some(event(17)), Some(event(18))]);
+        assert_eq!(numbers(recorder.after(15, 3).await), [16, 17, 18]);
         recorder.stored(18);
         kept.wait_for(|kept| kept.waiting == 2)
             .await
@@ -208,13 +232,7 @@ mod tests {
 
         let (recorder, thread) = Recorder::start(open()).expect("a thread");
         recorder.stored(18);
-        let again: Vec<u64> = recorder
-            .after(0, 9)
-            .await
-            .iter()
-            .map(|sent| sent.sequence)
-            .collect();
-        assert_eq!(again, [19, 20]);
+        assert_eq!(numbers(recorder.after(0, 9).await), [19, 20]);
         drop(recorder);
         thread.join().expect("it ends");
     }

@@ -2,7 +2,7 @@
 //!
 //! An event gets its number when it is recorded and may be sent once it is durable, so a number
 //! that the server has seen is never given to another event. Numbers that are missing are events
-//! that gave way, or that no disk would take: the gap is counted from the numbers themselves.
+//! that gave way, or that no disk would take; how many is counted and kept with the events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,7 +10,7 @@ use std::io;
 use offgate_core::id::AgentId;
 
 use super::recorder::Kept;
-use super::slot::{self, LONGEST, SLOT, Weight};
+use super::slot::{self, Header, LONGEST, SLOT, Slot, Weight};
 use crate::disk::{Disk, DiskFile};
 
 const NAME: &str = "events.ring";
@@ -19,11 +19,14 @@ const UNFINISHED: &str = "events.ring.new";
 /// How many events an agent keeps unless told otherwise.
 pub(crate) const CAPACITY: u32 = 100_000;
 
-/// An event and its number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Numbered {
-    pub(crate) sequence: u64,
-    pub(crate) event: Vec<u8>,
+/// Some events, to send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// The number of the last of them, or the one asked for if there are none.
+    pub(crate) newest: u64,
+    /// How many were lost before the first of them, since the enrolment.
+    pub(crate) lost: u64,
+    pub(crate) events: Vec<Vec<u8>>,
 }
 
 struct Held {
@@ -46,6 +49,8 @@ pub(crate) struct EventRing<D> {
     stored: u64,
     /// Everything held up to this number is durable.
     durable: u64,
+    /// How many events were lost since the enrolment.
+    lost: u64,
     /// The newest number in the file and its slot, if the file's header does not vouch for it. The
     /// slot is not written to before a newer number is durable: else a torn write could make the
     /// ring forget a number that the server has seen, and give it out again.
@@ -70,15 +75,17 @@ impl<D: Disk> EventRing<D> {
             next: 1,
             stored: 0,
             durable: 0,
+            lost: 0,
             anchor: None,
         };
         let header = slot::decode_header(enrolment, &bytes);
         if bytes.len() > SLOT {
             ring.take_over(&bytes[SLOT..]);
         }
-        if let Some((slots, given)) = header {
-            ring.next = ring.next.max(given.saturating_add(1));
-            if slots == capacity
+        if let Some(header) = header {
+            ring.next = ring.next.max(header.given.saturating_add(1));
+            ring.lost = ring.lost.max(header.lost);
+            if header.slots == capacity
                 && bytes.len() == (capacity as usize + 1) * SLOT
                 && let Ok(mut file) = ring.disk.open(NAME)
                 // What the process before this one wrote and did not sync.
@@ -96,27 +103,26 @@ impl<D: Disk> EventRing<D> {
 
     /// Takes what slots hold. Slots know their enrolment, so those of another are not taken.
     fn take_over(&mut self, slots: &[u8]) {
-        let mut found: Vec<(u64, Weight, &[u8], u32)> = slots
+        let mut found: Vec<(Slot<'_>, u32)> = slots
             .chunks_exact(SLOT)
             .zip(0..)
-            .filter_map(|(bytes, at)| {
-                let (sequence, weight, event) = slot::decode(self.enrolment, bytes)?;
-                Some((sequence, weight, event, at))
-            })
+            .filter_map(|(bytes, at)| Some((slot::decode(self.enrolment, bytes)?, at)))
             .collect();
-        found.sort_unstable_by_key(|(sequence, ..)| *sequence);
+        found.sort_unstable_by_key(|(slot, _)| slot.sequence);
         let surplus = found.len().saturating_sub(self.capacity as usize);
-        for (sequence, weight, event, slot) in found.drain(..).skip(surplus) {
-            self.next = sequence.saturating_add(1);
+        for (found, slot) in found.into_iter().skip(surplus) {
+            self.next = found.sequence.saturating_add(1);
+            self.lost = self.lost.max(found.lost);
             self.insert(
-                sequence,
-                weight,
+                found.sequence,
+                found.weight,
                 Held {
                     slot,
-                    event: event.to_vec(),
+                    event: found.event.to_vec(),
                 },
             );
         }
+        self.lost += surplus as u64;
         let used: BTreeSet<u32> = self.held.values().map(|held| held.slot).collect();
         self.free.retain(|slot| !used.contains(slot));
     }
@@ -131,23 +137,26 @@ impl<D: Disk> EventRing<D> {
     /// Takes an event in, in memory and to the file; it is durable after [`Self::sync`]. The
     /// oldest routine event gives way when there is no room, or the oldest of all when there is
     /// no routine one. An event that is too long for a slot leaves its number as a gap.
-    pub(crate) fn record(&mut self, weight: Weight, event: &[u8]) -> u64 {
+    pub(crate) fn record(&mut self, weight: Weight, encode: impl FnOnce(u64) -> Vec<u8>) -> u64 {
         let sequence = self.next;
         self.next += 1;
-        if event.len() > LONGEST {
+        let event = encode(sequence);
+        let slot = match event.len() {
+            0..=LONGEST => self.free.pop().or_else(|| self.make_room()),
+            _ => None,
+        };
+        let Some(slot) = slot else {
+            self.lost += 1;
             return sequence;
-        }
-        let slot = self.free.pop().or_else(|| self.make_room());
-        let Some(slot) = slot else { return sequence };
-        let bytes = slot::encode(self.enrolment, sequence, weight, event);
-        self.insert(
+        };
+        let slot_of = Slot {
             sequence,
             weight,
-            Held {
-                slot,
-                event: event.to_vec(),
-            },
-        );
+            lost: self.lost,
+            event: &event,
+        };
+        let bytes = slot::encode(self.enrolment, slot_of);
+        self.insert(sequence, weight, Held { slot, event });
         let offset = (u64::from(slot) + 1) * SLOT as u64;
         if let Some(file) = &mut self.file
             && file.write_at(offset, &bytes).is_err()
@@ -160,6 +169,7 @@ impl<D: Disk> EventRing<D> {
     /// Counts events that happened and could not be recorded.
     pub(crate) fn miss(&mut self, events: u64) {
         self.next = self.next.saturating_add(events);
+        self.lost = self.lost.saturating_add(events);
     }
 
     fn make_room(&mut self) -> Option<u32> {
@@ -172,6 +182,7 @@ impl<D: Disk> EventRing<D> {
             .or_else(|| self.held.keys().find(may_go))
             .copied()?;
         self.routine.remove(&oldest);
+        self.lost += 1;
         self.held.remove(&oldest).map(|held| held.slot)
     }
 
@@ -210,12 +221,13 @@ impl<D: Disk> EventRing<D> {
     }
 
     fn write_anew(&mut self) -> io::Result<()> {
+        let header = Header {
+            slots: self.capacity,
+            given: self.next - 1,
+            lost: self.lost,
+        };
         let mut bytes = Vec::with_capacity((self.capacity as usize + 1) * SLOT);
-        bytes.extend_from_slice(&slot::encode_header(
-            self.enrolment,
-            self.capacity,
-            self.next - 1,
-        ));
+        bytes.extend_from_slice(&slot::encode_header(self.enrolment, header));
         let mut slots = 0..self.capacity;
         for (sequence, held) in &mut self.held {
             // Never more held than there are slots.
@@ -226,12 +238,14 @@ impl<D: Disk> EventRing<D> {
             } else {
                 Weight::Alarm
             };
-            bytes.extend_from_slice(&slot::encode(
-                self.enrolment,
-                *sequence,
+            let (sequence, lost) = (*sequence, self.lost);
+            let slot = Slot {
+                sequence,
                 weight,
-                &held.event,
-            ));
+                lost,
+                event: &held.event,
+            };
+            bytes.extend_from_slice(&slot::encode(self.enrolment, slot));
         }
         self.free = slots.rev().collect();
         bytes.resize((self.capacity as usize + 1) * SLOT, 0);
@@ -245,18 +259,31 @@ impl<D: Disk> EventRing<D> {
         Ok(())
     }
 
-    /// The durable events after a number, the oldest first: at most `limit`.
-    pub(crate) fn after(&self, sequence: u64, limit: usize) -> Vec<Numbered> {
+    /// The durable events after a number that the server does not have, the oldest first: at most
+    /// `limit`.
+    pub(crate) fn after(&self, sequence: u64, limit: usize) -> Batch {
         let from = sequence.max(self.stored).saturating_add(1);
-        self.held
+        let durable = self
+            .held
             .range(from..)
-            .take_while(|(sequence, _)| **sequence <= self.durable)
-            .take(limit)
-            .map(|(sequence, held)| Numbered {
-                sequence: *sequence,
-                event: held.event.clone(),
-            })
-            .collect()
+            .take_while(|(sequence, _)| **sequence <= self.durable);
+        let taken: Vec<_> = durable.take(limit).collect();
+        let newest = taken.last().map_or(sequence, |(sequence, _)| **sequence);
+        // All that are lost, less those lost after the first of these.
+        let lost = taken.first().map_or(self.lost, |(first, _)| {
+            let numbers = self.next - **first;
+            let held = self.held.range(**first..).count() as u64;
+            self.lost.saturating_sub(numbers.saturating_sub(held))
+        });
+        let events = taken
+            .into_iter()
+            .map(|(_, held)| held.event.clone())
+            .collect();
+        Batch {
+            newest,
+            lost,
+            events,
+        }
     }
 
     /// The server has everything up to this number: room for others. Numbers go on behind it, even
@@ -274,14 +301,10 @@ impl<D: Disk> EventRing<D> {
 
     /// How the ring is.
     pub(crate) fn kept(&self) -> Kept {
-        let waiting = self.held.len() as u64;
-        let lost = (self.next - 1)
-            .saturating_sub(self.stored)
-            .saturating_sub(waiting);
         Kept {
             durable: self.durable,
-            waiting,
-            lost,
+            waiting: self.held.len() as u64,
+            lost: self.lost,
         }
     }
 }

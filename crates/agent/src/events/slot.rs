@@ -6,14 +6,16 @@
 //! | enrolment: the agent's id | 16 |
 //! | number of slots | 4 |
 //! | the newest number given before this file was written | 8 |
-//! | BLAKE3 of these 36 bytes | 32 |
+//! | how many events were lost by then | 8 |
+//! | BLAKE3 of these 44 bytes | 32 |
 //!
 //! | slot | bytes |
 //! |---|---|
 //! | sequence, from 1; 0: never used | 8 |
 //! | 1 routine, 2 alarm | 1 |
 //! | length of the event | 1 |
-//! | event, then zeros | 134 |
+//! | how many events were lost since the enrolment, when this one was written | 8 |
+//! | event, then zeros | 126 |
 //! | BLAKE3 of (enrolment, the 144 bytes before), cut to 16 | 16 |
 
 use offgate_core::id::AgentId;
@@ -21,7 +23,8 @@ use offgate_core::id::AgentId;
 /// Bytes of a slot, and of the header.
 pub(super) const SLOT: usize = 160;
 /// The longest event.
-pub(super) const LONGEST: usize = 134;
+pub(super) const LONGEST: usize = 126;
+const EVENT: usize = 18;
 const CHECKED: usize = SLOT - 16;
 const MAGIC: &[u8; 8] = b"OFFGEVT1";
 
@@ -34,57 +37,87 @@ pub(crate) enum Weight {
     Alarm,
 }
 
-pub(super) fn encode_header(enrolment: AgentId, slots: u32, given: u64) -> [u8; SLOT] {
+/// What came before the slots of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// How many slots there are.
+    pub(super) slots: u32,
+    /// The newest number given before the file was written.
+    pub(super) given: u64,
+    /// How many events were lost by then.
+    pub(super) lost: u64,
+}
+
+pub(super) fn encode_header(enrolment: AgentId, header: Header) -> [u8; SLOT] {
     let mut bytes = [0; SLOT];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..24].copy_from_slice(enrolment.as_bytes());
-    bytes[24..28].copy_from_slice(&slots.to_be_bytes());
-    bytes[28..36].copy_from_slice(&given.to_be_bytes());
-    let checksum = blake3::hash(&bytes[..36]);
-    bytes[36..68].copy_from_slice(checksum.as_bytes());
+    bytes[24..28].copy_from_slice(&header.slots.to_be_bytes());
+    bytes[28..36].copy_from_slice(&header.given.to_be_bytes());
+    bytes[36..44].copy_from_slice(&header.lost.to_be_bytes());
+    let checksum = blake3::hash(&bytes[..44]);
+    bytes[44..76].copy_from_slice(checksum.as_bytes());
     bytes
 }
 
-/// Reads the header of a file for this enrolment: its number of slots, and the newest number given
-/// before it was written.
-pub(super) fn decode_header(enrolment: AgentId, bytes: &[u8]) -> Option<(u32, u64)> {
-    let slots = u32::from_be_bytes(*bytes.get(24..)?.first_chunk()?);
-    let given = u64::from_be_bytes(*bytes.get(28..)?.first_chunk()?);
-    let expected = encode_header(enrolment, slots, given);
-    (bytes.get(..SLOT)? == expected).then_some((slots, given))
+/// Reads the header of a file for this enrolment.
+pub(super) fn decode_header(enrolment: AgentId, bytes: &[u8]) -> Option<Header> {
+    let header = Header {
+        slots: u32::from_be_bytes(*bytes.get(24..)?.first_chunk()?),
+        given: number(bytes, 28)?,
+        lost: number(bytes, 36)?,
+    };
+    (bytes.get(..SLOT)? == encode_header(enrolment, header)).then_some(header)
 }
 
-pub(super) fn encode(
-    enrolment: AgentId,
-    sequence: u64,
-    weight: Weight,
-    event: &[u8],
-) -> [u8; SLOT] {
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot<'a> {
+    pub(super) sequence: u64,
+    pub(super) weight: Weight,
+    /// How many events were lost since the enrolment, when this one was written.
+    pub(super) lost: u64,
+    /// At most [`LONGEST`] bytes.
+    pub(super) event: &'a [u8],
+}
+
+pub(super) fn encode(enrolment: AgentId, slot: Slot<'_>) -> [u8; SLOT] {
     let mut bytes = [0; SLOT];
-    bytes[..8].copy_from_slice(&sequence.to_be_bytes());
-    bytes[8] = match weight {
+    bytes[..8].copy_from_slice(&slot.sequence.to_be_bytes());
+    bytes[8] = match slot.weight {
         Weight::Routine => 1,
         Weight::Alarm => 2,
     };
     // The caller keeps to LONGEST, which fits a byte.
-    bytes[9] = event.len() as u8;
-    bytes[10..10 + event.len()].copy_from_slice(event);
+    bytes[9] = slot.event.len() as u8;
+    bytes[10..EVENT].copy_from_slice(&slot.lost.to_be_bytes());
+    bytes[EVENT..EVENT + slot.event.len()].copy_from_slice(slot.event);
     let checksum = checksum(enrolment, &bytes[..CHECKED]);
     bytes[CHECKED..].copy_from_slice(&checksum);
     bytes
 }
 
 /// Reads a slot. `None`: never used, torn, or damaged.
-pub(super) fn decode(enrolment: AgentId, bytes: &[u8]) -> Option<(u64, Weight, &[u8])> {
+pub(super) fn decode(enrolment: AgentId, bytes: &[u8]) -> Option<Slot<'_>> {
     let (checked, kept) = bytes.split_at_checked(CHECKED)?;
-    let sequence = u64::from_be_bytes(*checked.first_chunk()?);
+    let sequence = number(checked, 0)?;
     let weight = match checked[8] {
         1 => Weight::Routine,
         2 => Weight::Alarm,
         _ => return None,
     };
-    let event = checked.get(10..10 + usize::from(checked[9]))?;
-    (sequence != 0 && checksum(enrolment, checked) == kept).then_some((sequence, weight, event))
+    let event = checked.get(EVENT..EVENT + usize::from(checked[9]))?;
+    let whole = sequence != 0 && checksum(enrolment, checked) == kept;
+    whole.then_some(Slot {
+        sequence,
+        weight,
+        lost: number(checked, 10)?,
+        event,
+    })
 }
 
 fn checksum(enrolment: AgentId, checked: &[u8]) -> [u8; 16] {
