@@ -124,6 +124,12 @@ impl Table {
             .map(|(key, bytes)| (key, bytes.as_slice()))
     }
 
+    /// The bytes of one entry.
+    #[must_use]
+    pub fn entry(&self, key: &EntryKey) -> Option<&[u8]> {
+        self.encoded.get(key).map(Vec::as_slice)
+    }
+
     /// The salt of PIN digests at this agent's keypads; none in a table without doors.
     #[must_use]
     pub const fn pin_salt(&self) -> Option<PinSalt> {
