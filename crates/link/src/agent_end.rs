@@ -1,1 +1,402 @@
-//! x
+//! The agent's end of the conversation.
+//!
+//! Owns: when to greet, what may be applied, when to acknowledge, when a lease is renewed. The
+//! runtime carries its outputs out in order: it applies changes in the thread that decides, makes
+//! them durable, and says so; only then does this machine have an acknowledgement signed.
+
+use std::time::Duration;
+
+use offgate_core::id::{DoorId, StoreId};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::table::entry::{Entry, EntryKey, TableHash};
+use offgate_core::text::Title;
+
+use crate::acknowledgement::Acknowledgement;
+use crate::event::DoorEvent;
+use crate::message::{RefusalCode, ToAgent, ToServer, WireEpoch};
+use crate::{HEARTBEAT, PROTOCOL, SILENCE};
+
+/// How often the lease is renewed: a third of the shortest lease a door may have.
+pub const RENEW_EVERY: Duration = Duration::from_secs(3);
+
+/// Which table an agent holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Whose changes it is made of.
+    pub store: StoreId,
+    /// In which epoch.
+    pub epoch: Epoch,
+    /// The revision it has reached.
+    pub revision: Revision,
+    /// Its hash.
+    pub hash: TableHash,
+}
+
+/// Changes to a table, all of which belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// What to take out first.
+    pub deletes: Vec<EntryKey>,
+    /// What to put in then.
+    pub puts: Vec<Entry>,
+    /// Which table this leads to. One that does not is not to be applied at all.
+    pub becomes: Held,
+}
+
+/// What happens to this end.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The connection stands.
+    Connected,
+    /// A message arrived.
+    Message(ToAgent),
+    /// A message arrived that is none.
+    Malformed,
+    /// Changes or a whole table did not lead to the hash they were said to; nothing was applied.
+    Mismatch,
+    /// The table in force is this one, and it is durable.
+    Durable(Held),
+    /// There are events that the server does not have, the oldest of them here.
+    Events {
+        /// How many before the first of these are lost for good.
+        lost: u64,
+        /// At most [`crate::message::EVENTS_LIMIT`], in order.
+        events: Vec<DoorEvent>,
+    },
+    /// Time has passed. Due at least every second.
+    Tick,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a message.
+    Send(ToServer),
+    /// Apply changes in memory at once, then make them durable and say so.
+    Apply(Changes),
+    /// Throw the table away for this one, at once in memory, then make it durable and say so.
+    Replace(Changes),
+    /// Sign this and send it.
+    Acknowledge(Acknowledgement),
+    /// Doors may decide on their own, counted from this instant of the boot clock.
+    LeaseFrom(Duration),
+    /// The server's time of day.
+    ServerTime(Timestamp),
+    /// What its doors are called.
+    Doors(Vec<(DoorId, Title)>),
+    /// The server has the events up to this number.
+    EventsStored(u64),
+    /// End this connection.
+    Close(Ending),
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The server was silent for too long.
+    Silent,
+    /// The server said something that makes no sense here. The next connection asks for a whole
+    /// table.
+    Protocol,
+    /// The server ended it.
+    Refused(RefusalCode),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Greeted,
+    Speaking,
+    Closed,
+}
+
+/// The agent's end of one connection.
+#[derive(Clone, Debug)]
+pub struct AgentEnd {
+    phase: Phase,
+    software: String,
+    store: StoreId,
+    doors: Vec<DoorId>,
+    /// What was last said to be durable.
+    durable: Option<Held>,
+    /// What is in force in memory, durable or not.
+    in_force: Option<Held>,
+    /// What Welcome said.
+    epoch: Option<Epoch>,
+    /// A whole table that is arriving.
+    arriving: Option<(Revision, Vec<Entry>)>,
+    /// The question that waits for its answer, and the instant before it was sent.
+    asked: Option<(u64, Duration)>,
+    next_ask: u64,
+    events_waiting: bool,
+    heard_at: Duration,
+    said_at: Duration,
+    renewed_at: Option<Duration>,
+}
+
+impl AgentEnd {
+    /// The most entries a whole table may have.
+    pub const TABLE_LIMIT: usize = 2_000_000;
+
+    /// An end for a new connection to `store`. `durable` is the table on disk; none asks for a
+    /// whole one. `now` is the boot clock, here and below.
+    #[must_use]
+    pub fn new(store: StoreId, durable: Option<Held>, software: String, now: Duration) -> Self {
+        Self {
+            phase: Phase::Waiting,
+            software,
+            store,
+            doors: Vec::new(),
+            durable,
+            in_force: durable,
+            epoch: None,
+            arriving: None,
+            asked: None,
+            next_ask: 1,
+            events_waiting: false,
+            heard_at: now,
+            said_at: now,
+            renewed_at: None,
+        }
+    }
+
+    /// Takes an input at an instant of the boot clock.
+    pub fn handle(&mut self, input: Input, now: Duration) -> Vec<Output> {
+        if self.phase == Phase::Closed {
+            return Vec::new();
+        }
+        match input {
+            Input::Connected => self.greet(now),
+            Input::Message(message) => {
+                self.heard_at = now;
+                self.hear(message, now)
+            }
+            Input::Malformed | Input::Mismatch => self.close(Ending::Protocol),
+            Input::Durable(held) => {
+                self.durable = Some(held);
+                self.acknowledge()
+            }
+            Input::Events { lost, events } => self.tell(lost, &events, now),
+            Input::Tick => self.tick(now),
+        }
+    }
+
+    /// Whether a batch of events is wanted now: one at a time is under way.
+    #[must_use]
+    pub fn wants_events(&self) -> bool {
+        self.phase == Phase::Speaking && !self.events_waiting
+    }
+
+    fn greet(&mut self, now: Duration) -> Vec<Output> {
+        self.phase = Phase::Greeted;
+        self.said_at = now;
+        let own = self.durable.filter(|held| held.store == self.store);
+        vec![Output::Send(ToServer::Hello {
+            versions: vec![PROTOCOL],
+            software: self.software.clone(),
+            store: own.map(|held| (*held.store.as_bytes()).into()),
+            epoch: own.map(|held| wire_epoch(held.epoch)),
+            revision: own.map_or(0, |held| held.revision.number()),
+            hash: own.map_or(TableHash::EMPTY, |held| held.hash).0.into(),
+        })]
+    }
+
+    fn hear(&mut self, message: ToAgent, now: Duration) -> Vec<Output> {
+        match (self.phase, message) {
+            (_, ToAgent::Refused { code, .. }) => self.close(Ending::Refused(code)),
+            (
+                Phase::Greeted,
+                ToAgent::Welcome {
+                    version,
+                    store,
+                    epoch,
+                    now: time,
+                    doors,
+                },
+            ) => {
+                if version != PROTOCOL || StoreId::from_bytes(*store) != self.store {
+                    return self.close(Ending::Protocol);
+                }
+                let mut named = Vec::with_capacity(doors.len());
+                for door in doors {
+                    let Ok(name) = Title::parse(&door.name) else {
+                        return self.close(Ending::Protocol);
+                    };
+                    named.push((DoorId::from_bytes(*door.door), name));
+                }
+                self.phase = Phase::Speaking;
+                self.epoch = Some(Epoch {
+                    counter: epoch.counter,
+                    nonce: *epoch.nonce,
+                });
+                self.doors = named.iter().map(|(door, _)| *door).collect();
+                self.doors.sort_unstable();
+                let mut outputs = vec![
+                    Output::ServerTime(Timestamp::from_microseconds(time)),
+                    Output::Doors(named),
+                ];
+                // The last acknowledgement may have been lost with the last connection.
+                outputs.extend(self.acknowledge());
+                outputs.extend(self.renew(now));
+                outputs
+            }
+            (
+                Phase::Speaking,
+                ToAgent::Delta {
+                    previous,
+                    revision,
+                    deletes,
+                    puts,
+                    hash,
+                },
+            ) => {
+                let Some(in_force) = self.in_force.filter(|held| {
+                    Some(held.epoch) == self.epoch
+                        && held.revision.number() == previous
+                        && revision > previous
+                        && self.arriving.is_none()
+                }) else {
+                    return self.close(Ending::Protocol);
+                };
+                let deletes: Option<Vec<_>> = deletes
+                    .iter()
+                    .map(|key| EntryKey::from_parts(key.kind, *key.id))
+                    .collect();
+                let (Some(deletes), Some(puts)) = (deletes, entries(&puts)) else {
+                    return self.close(Ending::Protocol);
+                };
+                let becomes = Held {
+                    revision: Revision::new(revision),
+                    hash: TableHash(*hash),
+                    ..in_force
+                };
+                self.in_force = Some(becomes);
+                vec![Output::Apply(Changes {
+                    deletes,
+                    puts,
+                    becomes,
+                })]
+            }
+            (Phase::Speaking, ToAgent::SnapshotBegin { revision }) => {
+                self.arriving = Some((Revision::new(revision), Vec::new()));
+                Vec::new()
+            }
+            (Phase::Speaking, ToAgent::SnapshotPart { puts }) => {
+                match (&mut self.arriving, entries(&puts)) {
+                    (Some((_, arrived)), Some(entries))
+                        if arrived.len() + entries.len() <= Self::TABLE_LIMIT =>
+                    {
+                        arrived.extend(entries);
+                        Vec::new()
+                    }
+                    _ => self.close(Ending::Protocol),
+                }
+            }
+            (Phase::Speaking, ToAgent::SnapshotEnd { revision, hash }) => {
+                let (Some((begun, puts)), Some(epoch)) = (self.arriving.take(), self.epoch) else {
+                    return self.close(Ending::Protocol);
+                };
+                if begun.number() != revision {
+                    return self.close(Ending::Protocol);
+                }
+                let becomes = Held {
+                    store: self.store,
+                    epoch,
+                    revision: begun,
+                    hash: TableHash(*hash),
+                };
+                self.in_force = Some(becomes);
+                vec![Output::Replace(Changes {
+                    deletes: Vec::new(),
+                    puts,
+                    becomes,
+                })]
+            }
+            (Phase::Speaking, ToAgent::Renewed { ask }) => match self.asked.take() {
+                // The lease runs from before the question was sent, not from the answer.
+                Some((asked, at)) if asked == ask && self.in_force.is_some() => {
+                    vec![Output::LeaseFrom(at)]
+                }
+                _ => self.close(Ending::Protocol),
+            },
+            (Phase::Speaking, ToAgent::EventsStored { up_to }) => {
+                self.events_waiting = false;
+                vec![Output::EventsStored(up_to)]
+            }
+            (Phase::Speaking, ToAgent::Ping { now: time }) => {
+                vec![Output::ServerTime(Timestamp::from_microseconds(time))]
+            }
+            _ => self.close(Ending::Protocol),
+        }
+    }
+
+    /// Has the durable table acknowledged, if it is the one in force and of this conversation.
+    fn acknowledge(&self) -> Vec<Output> {
+        match self.durable {
+            Some(held) if self.phase == Phase::Speaking && Some(held.epoch) == self.epoch => {
+                vec![Output::Acknowledge(Acknowledgement {
+                    store: held.store,
+                    epoch: held.epoch,
+                    revision: held.revision,
+                    hash: held.hash,
+                    doors: self.doors.clone(),
+                })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, lost: u64, events: &[DoorEvent], now: Duration) -> Vec<Output> {
+        if !self.wants_events() || events.is_empty() {
+            return Vec::new();
+        }
+        self.events_waiting = true;
+        self.said_at = now;
+        let events = events.iter().map(|event| event.encode().into()).collect();
+        vec![Output::Send(ToServer::Events { lost, events })]
+    }
+
+    fn tick(&mut self, now: Duration) -> Vec<Output> {
+        if now.saturating_sub(self.heard_at) >= SILENCE {
+            return self.close(Ending::Silent);
+        }
+        let mut outputs = self.renew(now);
+        if self.phase == Phase::Speaking && now.saturating_sub(self.said_at) >= HEARTBEAT {
+            self.said_at = now;
+            let revision = self.durable.map_or(0, |held| held.revision.number());
+            outputs.push(Output::Send(ToServer::Pong { revision }));
+        }
+        outputs
+    }
+
+    fn renew(&mut self, now: Duration) -> Vec<Output> {
+        let due = self
+            .renewed_at
+            .is_none_or(|at| now.saturating_sub(at) >= RENEW_EVERY);
+        if self.phase != Phase::Speaking || self.asked.is_some() || !due {
+            return Vec::new();
+        }
+        let ask = self.next_ask;
+        self.next_ask += 1;
+        self.asked = Some((ask, now));
+        self.renewed_at = Some(now);
+        self.said_at = now;
+        vec![Output::Send(ToServer::Renew { ask })]
+    }
+
+    fn close(&mut self, ending: Ending) -> Vec<Output> {
+        self.phase = Phase::Closed;
+        vec![Output::Close(ending)]
+    }
+}
+
+fn wire_epoch(epoch: Epoch) -> WireEpoch {
+    WireEpoch {
+        counter: epoch.counter,
+        nonce: epoch.nonce.into(),
+    }
+}
+
+fn entries(puts: &[minicbor::bytes::ByteVec]) -> Option<Vec<Entry>> {
+    puts.iter().map(|bytes| Entry::decode(bytes).ok()).collect()
+}

@@ -1,1 +1,484 @@
-//! x
+//! The server's end of the conversation with one agent.
+//!
+//! Owns: what the agent is sent and in which order, which acknowledgements are believed, when a
+//! renewal may be answered. The runtime reads the store when asked to and records what it is told.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use offgate_core::agent::AgentKey;
+use offgate_core::id::{DoorId, StoreId};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::table::entry::{EntryKey, TableHash};
+use offgate_core::text::Title;
+
+use crate::acknowledgement::Acknowledgement;
+use crate::event::DoorEvent;
+use crate::message::{DoorName, LIST_LIMIT, RefusalCode, ToAgent, ToServer, WireEpoch, WireKey};
+use crate::{HEARTBEAT, PROTOCOL, SILENCE};
+
+/// How many tables may be sent ahead of the last acknowledgement.
+const AHEAD: usize = 32;
+/// How many bytes of entries go into one message.
+const PART_BYTES: usize = 256 * 1024;
+
+/// Who the agent is, and what it is welcomed with.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its key, as its certificate proved.
+    pub key: AgentKey,
+    /// Its doors and their names.
+    pub doors: Vec<(DoorId, Title)>,
+}
+
+/// What the store holds for an agent, beyond what the agent has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Nothing: the agent's revision is that of the table.
+    Same {
+        /// The table's hash.
+        hash: TableHash,
+    },
+    /// Some entries.
+    Changed {
+        /// Keys of entries that are gone.
+        deletes: Vec<EntryKey>,
+        /// Entries, encoded.
+        puts: Vec<Vec<u8>>,
+        /// The revision this leads to.
+        revision: Revision,
+        /// The table's hash then.
+        hash: TableHash,
+    },
+    /// All of them, because changes since then are not known.
+    Whole {
+        /// Entries, encoded.
+        puts: Vec<Vec<u8>>,
+        /// The revision they are of.
+        revision: Revision,
+        /// The table's hash.
+        hash: TableHash,
+    },
+}
+
+/// What happens to this end.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A message arrived.
+    Message(ToServer),
+    /// A message arrived that is none.
+    Malformed,
+    /// The store may hold something new for this agent.
+    Woken,
+    /// The answer to [`Output::Read`], read after it was asked for.
+    Read(Table),
+    /// Events were stored up to this number.
+    EventsStored(u64),
+    /// Time has passed. Due at least every second. With the time of day.
+    Tick(Timestamp),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a message.
+    Send(ToAgent),
+    /// Read what the store holds for this agent since a revision; since none, all of it.
+    Read(Option<Revision>),
+    /// Record what the agent acknowledged, with the bytes that prove it.
+    Acknowledged {
+        /// What it said.
+        acknowledgement: Acknowledgement,
+        /// The bytes it signed.
+        statement: Vec<u8>,
+        /// Its signature.
+        signature: [u8; 64],
+    },
+    /// Record that the lease is renewed now. Stands before the message that renews it.
+    Renewed,
+    /// Store events; say so when that is durable.
+    Store {
+        /// How many were lost since the agent enrolled.
+        lost: u64,
+        /// The events.
+        events: Vec<DoorEvent>,
+    },
+    /// End this connection.
+    Close(RefusalCode),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Greeting,
+    Speaking,
+    Closed,
+}
+
+/// An acknowledgement that came before it could be judged.
+type Early = (Acknowledgement, Vec<u8>, [u8; 64]);
+
+/// The server's end of one connection.
+#[derive(Clone, Debug)]
+pub struct ServerEnd {
+    phase: Phase,
+    agent: Agent,
+    store: StoreId,
+    epoch: Epoch,
+    time: Timestamp,
+    /// The revision and hash of the table the agent has once it has applied all that was sent;
+    /// the hash only once it is known.
+    sent: Option<(Revision, TableHash)>,
+    /// Whether the hash of `sent` is the store's word, or only the agent's.
+    sent_is_ours: bool,
+    /// Tables that were sent and not acknowledged, in order.
+    ahead: VecDeque<(Revision, TableHash)>,
+    early: Option<Early>,
+    reading: bool,
+    /// The store may hold more than the reading that is under way will find.
+    again: bool,
+    /// A question whose answer needs a reading that began after it.
+    asked: Option<u64>,
+    /// A question whose reading is under way.
+    answering: Option<u64>,
+    heard_at: Duration,
+    said_at: Duration,
+}
+
+impl ServerEnd {
+    /// An end for a new connection of `agent`. `now` is any clock that only goes forward, here
+    /// and below; `time` is the time of day.
+    #[must_use]
+    pub const fn new(
+        agent: Agent,
+        store: StoreId,
+        epoch: Epoch,
+        time: Timestamp,
+        now: Duration,
+    ) -> Self {
+        Self {
+            phase: Phase::Greeting,
+            agent,
+            store,
+            epoch,
+            time,
+            sent: None,
+            sent_is_ours: false,
+            ahead: VecDeque::new(),
+            early: None,
+            reading: false,
+            again: false,
+            asked: None,
+            answering: None,
+            heard_at: now,
+            said_at: now,
+        }
+    }
+
+    /// Takes an input at an instant.
+    pub fn handle(&mut self, input: Input, now: Duration) -> Vec<Output> {
+        if self.phase == Phase::Closed {
+            return Vec::new();
+        }
+        let outputs = match input {
+            Input::Message(message) => {
+                self.heard_at = now;
+                self.hear(message)
+            }
+            Input::Malformed => self.close(RefusalCode::Protocol, "not a message"),
+            Input::Woken => {
+                self.again = true;
+                self.read()
+            }
+            Input::Read(table) => self.send(table),
+            Input::EventsStored(up_to) => {
+                vec![Output::Send(ToAgent::EventsStored { up_to })]
+            }
+            Input::Tick(time) => self.tick(time, now),
+        };
+        if outputs
+            .iter()
+            .any(|output| matches!(output, Output::Send(_)))
+        {
+            self.said_at = now;
+        }
+        outputs
+    }
+
+    fn hear(&mut self, message: ToServer) -> Vec<Output> {
+        match (self.phase, message) {
+            (
+                Phase::Greeting,
+                ToServer::Hello {
+                    versions,
+                    store,
+                    epoch,
+                    revision,
+                    hash,
+                    ..
+                },
+            ) => {
+                if !versions.contains(&PROTOCOL) {
+                    return self.close(RefusalCode::Version, "no protocol version in common");
+                }
+                let own = store.is_some_and(|store| *store == *self.store.as_bytes())
+                    && epoch.is_some_and(|epoch| {
+                        epoch.counter == self.epoch.counter && *epoch.nonce == self.epoch.nonce
+                    });
+                if own && revision > 0 {
+                    self.sent = Some((Revision::new(revision), TableHash(*hash)));
+                }
+                self.phase = Phase::Speaking;
+                self.again = true;
+                let doors = self.agent.doors.iter().map(|(door, name)| DoorName {
+                    door: (*door.as_bytes()).into(),
+                    name: name.as_str().to_owned(),
+                });
+                let mut outputs = vec![Output::Send(ToAgent::Welcome {
+                    version: PROTOCOL,
+                    store: (*self.store.as_bytes()).into(),
+                    epoch: WireEpoch {
+                        counter: self.epoch.counter,
+                        nonce: self.epoch.nonce.into(),
+                    },
+                    now: self.time.microseconds(),
+                    doors: doors.collect(),
+                })];
+                outputs.extend(self.read());
+                outputs
+            }
+            (
+                Phase::Speaking,
+                ToServer::Acknowledge {
+                    statement,
+                    signature,
+                },
+            ) => self.judge(statement.to_vec(), *signature),
+            (Phase::Speaking, ToServer::Renew { ask }) => {
+                if self.asked.is_some() || self.answering.is_some() {
+                    return self.close(RefusalCode::Protocol, "one renewal at a time");
+                }
+                self.asked = Some(ask);
+                self.read()
+            }
+            (Phase::Speaking, ToServer::Events { lost, events }) => {
+                let events: Option<Vec<_>> = events
+                    .iter()
+                    .map(|event| DoorEvent::decode(event))
+                    .collect();
+                match events {
+                    Some(events)
+                        if events
+                            .windows(2)
+                            .all(|pair| pair[0].sequence < pair[1].sequence) =>
+                    {
+                        vec![Output::Store { lost, events }]
+                    }
+                    _ => self.close(RefusalCode::Protocol, "events out of order"),
+                }
+            }
+            (Phase::Speaking, ToServer::Pong { .. }) => Vec::new(),
+            _ => self.close(RefusalCode::Protocol, "not now"),
+        }
+    }
+
+    /// Believes an acknowledgement only of a table that this store sent, signed by this agent.
+    fn judge(&mut self, statement: Vec<u8>, signature: [u8; 64]) -> Vec<Output> {
+        let Ok(said) = Acknowledgement::verify(&self.agent.key, &statement, &signature) else {
+            return self.close(
+                RefusalCode::Protocol,
+                "acknowledgement not signed by this agent",
+            );
+        };
+        let mut doors: Vec<DoorId> = self.agent.doors.iter().map(|(door, _)| *door).collect();
+        doors.sort_unstable();
+        if said.store != self.store || said.epoch != self.epoch || said.doors != doors {
+            return self.close(RefusalCode::Protocol, "acknowledgement of something else");
+        }
+        let table = (said.revision, said.hash);
+        if let Some(position) = self.ahead.iter().position(|sent| *sent == table) {
+            self.ahead.drain(..=position);
+            let mut outputs = vec![Output::Acknowledged {
+                acknowledgement: said,
+                statement,
+                signature,
+            }];
+            // A reading may have waited for this.
+            outputs.extend(self.read());
+            return outputs;
+        }
+        if self.sent == Some(table) && self.ahead.is_empty() {
+            return if self.sent_is_ours {
+                vec![Output::Acknowledged {
+                    acknowledgement: said,
+                    statement,
+                    signature,
+                }]
+            } else {
+                // What it said in its greeting; the reading that is under way tells if it is so.
+                self.early = Some((said, statement, signature));
+                Vec::new()
+            };
+        }
+        // The greeting's table, which meanwhile turned out to be behind: what was sent since will
+        // be acknowledged in its turn.
+        if self
+            .ahead
+            .front()
+            .is_some_and(|(first, _)| said.revision < *first)
+        {
+            return Vec::new();
+        }
+        self.close(
+            RefusalCode::Protocol,
+            "acknowledgement of a table that was never sent",
+        )
+    }
+
+    /// Begins a reading if one is needed, possible, and not under way.
+    fn read(&mut self) -> Vec<Output> {
+        let needed = self.again || self.asked.is_some();
+        if self.phase != Phase::Speaking || self.reading || !needed || self.ahead.len() >= AHEAD {
+            return Vec::new();
+        }
+        self.reading = true;
+        self.again = false;
+        self.answering = self.asked.take();
+        vec![Output::Read(self.sent.map(|(revision, _)| revision))]
+    }
+
+    fn send(&mut self, table: Table) -> Vec<Output> {
+        if !self.reading {
+            return Vec::new();
+        }
+        self.reading = false;
+        let mut outputs = Vec::new();
+        match table {
+            Table::Same { hash } => match self.sent {
+                Some((revision, claimed)) if claimed == hash => {
+                    self.sent_is_ours = true;
+                    if let Some((acknowledgement, statement, signature)) = self.early.take()
+                        && acknowledgement.revision == revision
+                    {
+                        outputs.push(Output::Acknowledged {
+                            acknowledgement,
+                            statement,
+                            signature,
+                        });
+                    }
+                }
+                // The agent's table is not what it should be: a whole one mends it.
+                _ => {
+                    self.sent = None;
+                    self.again = true;
+                    self.asked = self.answering.take();
+                    return self.read();
+                }
+            },
+            Table::Changed {
+                deletes,
+                puts,
+                revision,
+                hash,
+            } => {
+                let bytes: usize = puts.iter().map(Vec::len).sum();
+                let Some((previous, _)) = self.sent.filter(|(previous, _)| {
+                    *previous < revision
+                        && deletes.len() + puts.len() <= LIST_LIMIT
+                        && bytes <= 2 * PART_BYTES
+                }) else {
+                    self.sent = None;
+                    self.again = true;
+                    self.asked = self.answering.take();
+                    return self.read();
+                };
+                outputs.push(Output::Send(ToAgent::Delta {
+                    previous: previous.number(),
+                    revision: revision.number(),
+                    deletes: deletes
+                        .iter()
+                        .map(|key| WireKey {
+                            kind: key.kind as u8,
+                            id: key.id.into(),
+                        })
+                        .collect(),
+                    puts: puts.into_iter().map(Into::into).collect(),
+                    hash: hash.0.into(),
+                }));
+                self.went((revision, hash));
+            }
+            Table::Whole {
+                puts,
+                revision,
+                hash,
+            } => {
+                outputs.push(Output::Send(ToAgent::SnapshotBegin {
+                    revision: revision.number(),
+                }));
+                outputs
+                    .extend(parts(puts).map(|puts| Output::Send(ToAgent::SnapshotPart { puts })));
+                outputs.push(Output::Send(ToAgent::SnapshotEnd {
+                    revision: revision.number(),
+                    hash: hash.0.into(),
+                }));
+                self.went((revision, hash));
+            }
+        }
+        // Everything that was committed before the question has been sent: the answer may follow.
+        if let Some(ask) = self.answering.take() {
+            outputs.push(Output::Renewed);
+            outputs.push(Output::Send(ToAgent::Renewed { ask }));
+        }
+        outputs.extend(self.read());
+        outputs
+    }
+
+    fn went(&mut self, table: (Revision, TableHash)) {
+        self.early = None;
+        self.sent = Some(table);
+        self.sent_is_ours = true;
+        self.ahead.push_back(table);
+    }
+
+    fn tick(&mut self, time: Timestamp, now: Duration) -> Vec<Output> {
+        self.time = time;
+        if now.saturating_sub(self.heard_at) >= SILENCE {
+            return self.close(RefusalCode::Later, "nothing was heard");
+        }
+        if self.phase == Phase::Speaking && now.saturating_sub(self.said_at) >= HEARTBEAT {
+            return vec![Output::Send(ToAgent::Ping {
+                now: time.microseconds(),
+            })];
+        }
+        Vec::new()
+    }
+
+    fn close(&mut self, code: RefusalCode, words: &str) -> Vec<Output> {
+        self.phase = Phase::Closed;
+        vec![
+            Output::Send(ToAgent::Refused {
+                code,
+                words: words.to_owned(),
+            }),
+            Output::Close(code),
+        ]
+    }
+}
+
+/// Splits entries so that each part fits a frame.
+fn parts(puts: Vec<Vec<u8>>) -> impl Iterator<Item = Vec<minicbor::bytes::ByteVec>> {
+    let mut parts: Vec<Vec<minicbor::bytes::ByteVec>> = Vec::new();
+    let mut bytes = usize::MAX;
+    for put in puts {
+        if bytes.saturating_add(put.len()) > PART_BYTES
+            || parts.last().is_some_and(|part| part.len() >= LIST_LIMIT)
+        {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += put.len();
+        if let Some(part) = parts.last_mut() {
+            part.push(put.into());
+        }
+    }
+    parts.into_iter()
+}
