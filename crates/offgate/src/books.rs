@@ -1,0 +1,87 @@
+//! The store as the command line uses it: opened directly, by whoever may read the data directory.
+
+use std::sync::Arc;
+
+use offgate_core::actor::Actor;
+use offgate_core::command::Command;
+use offgate_core::id::CommandId;
+use offgate_core::parameters::{Clock, Randomness, Timestamp};
+use offgate_store::{Outcome, Reader, Store, StoreError};
+
+use crate::exit::Failure;
+use crate::record::Format;
+use crate::settings::Config;
+use crate::system::{SystemClock, SystemRandomness};
+use crate::terminal::Confirmation;
+
+/// An open store, and how its user wants to be spoken to.
+pub(crate) struct Books {
+    store: Store,
+    randomness: Arc<dyn Randomness>,
+    clock: Arc<dyn Clock>,
+    /// How answers look.
+    pub(crate) format: Format,
+    /// Whether to ask before something is destroyed.
+    pub(crate) confirmation: Confirmation,
+}
+
+impl Books {
+    /// Opens the store in the data directory. It must be there: a mistyped directory is an error
+    /// and not a new installation.
+    pub(crate) fn open(
+        config: &Config,
+        format: Format,
+        confirmation: Confirmation,
+    ) -> Result<Self, Failure> {
+        let directory = &config.data.value;
+        if !directory.join(offgate_store::DATABASE_FILE).exists() {
+            return Err(Failure::Unavailable(format!(
+                "there is no Offgate data in {} ({}); `offgate serve` makes them, --data DIR names others",
+                directory.display(),
+                config.data.source,
+            )));
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+        let store = Store::open(directory, Arc::clone(&clock), Arc::clone(&randomness))?;
+        Ok(Self { store, randomness, clock, format, confirmation })
+    }
+
+    /// The store itself.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is on record now.
+    pub(crate) fn reader(&self) -> Reader {
+        self.store.read()
+    }
+
+    /// Where new ids come from.
+    pub(crate) fn randomness(&self) -> &dyn Randomness {
+        &*self.randomness
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Does it, and returns once it is durable.
+    pub(crate) fn carry_out(&self, command: Command) -> Result<(), Failure> {
+        let id = CommandId::random(self.randomness());
+        match self.store.execute_blocking(id, Actor::ServerCommandLine, command)? {
+            Outcome::Done { .. } => Ok(()),
+            Outcome::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OutcomeUnknown => Self::OutcomeUnknown(error.to_string()),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The commands that work on the store, one resource to a file.
+//!
+//! Each file owns the arguments of its resource as they are typed, what they mean, and what is
+//! answered. None knows a rule: what may be done is for the store's judgement.
+
+pub(crate) mod activity;
+pub(crate) mod agent_key;
+pub(crate) mod credential;
+pub(crate) mod door;
+pub(crate) mod door_group;
+mod furniture;
+pub(crate) mod group;
+pub(crate) mod holiday;
+mod hours;
+pub(crate) mod join_token;
+mod means;
+pub(crate) mod operator;
+pub(crate) mod owner;
+mod person;
+pub(crate) mod policy;
+pub(crate) mod schedule;
+pub(crate) mod site;
+pub(crate) mod user;
