@@ -1,0 +1,776 @@
+//! The link: its encoding under garbage, its handshake, and both ends against each other on a
+//! network that loses, delays and cuts, with agents that crash before and after durability.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use offgate_core::agent::{AgentKey, HashKey};
+use offgate_core::credential::CredentialKind;
+use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, StoreId, UserId};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::place::Direction;
+use offgate_core::table::Table;
+use offgate_core::table::admission::{Holder, Reason};
+use offgate_core::table::entry::{Entry, EntryKey, TableHash, UserEntry};
+use offgate_core::text::Title;
+use offgate_link::acknowledgement::{
+    Acknowledgement, NotBelieved, SigningKey, enrolment_statement, verify_enrolment,
+};
+use offgate_link::agent_end::{self, AgentEnd, Changes, Ending, Held};
+use offgate_link::event::{DoorEvent, Happening};
+use offgate_link::identity::{Authority, agent_key, client_config, server_config, server_name};
+use offgate_link::message::{RefusalCode, ToAgent, ToServer};
+use offgate_link::server_end::{self, ServerEnd};
+use proptest::prelude::*;
+
+const STORE: StoreId = StoreId::from_bytes([1; 16]);
+const EPOCH: Epoch = Epoch {
+    counter: 1,
+    nonce: [2; 16],
+};
+
+fn door(number: u8) -> DoorId {
+    DoorId::from_bytes([number; 16])
+}
+
+fn event(sequence: u64, happening: Happening) -> DoorEvent {
+    DoorEvent {
+        sequence,
+        at: Timestamp::from_seconds(1_800_000_000),
+        door: door(1),
+        direction: Direction::In,
+        presented: CredentialKind::NfcCard,
+        happening,
+    }
+}
+
+fn happenings() -> Vec<Happening> {
+    let holder = Holder {
+        credential: CredentialId::from_bytes([3; 16]),
+        user: UserId::from_bytes([4; 16]),
+    };
+    let mut all = vec![
+        Happening::Granted {
+            holder,
+            policy: PolicyId::from_bytes([5; 16]),
+        },
+        Happening::WayOut { holder: None },
+        Happening::WayOut {
+            holder: Some(holder),
+        },
+        Happening::KeypadSlowed,
+    ];
+    for reason in Reason::ALL {
+        all.push(Happening::Refused {
+            reason,
+            holder: Some(holder),
+        });
+    }
+    all
+}
+
+fn to_server() -> Vec<ToServer> {
+    vec![
+        ToServer::Hello {
+            versions: vec![1],
+            software: "agent 1".to_owned(),
+            store: Some([1; 16].into()),
+            epoch: None,
+            revision: 300,
+            hash: [9; 32].into(),
+        },
+        ToServer::Acknowledge {
+            statement: vec![1, 2, 3].into(),
+            signature: [7; 64].into(),
+        },
+        ToServer::Renew { ask: 70_000 },
+        ToServer::Events {
+            lost: 3,
+            events: happenings()
+                .into_iter()
+                .map(|it| event(1, it).encode().into())
+                .collect(),
+        },
+        ToServer::Enrol {
+            secret: [1; 16].into(),
+            key: [2; 32].into(),
+            possession: [3; 64].into(),
+        },
+        ToServer::Pong { revision: 0 },
+    ]
+}
+
+fn to_agent() -> Vec<ToAgent> {
+    vec![
+        ToAgent::Welcome {
+            version: 1,
+            store: [1; 16].into(),
+            epoch: offgate_link::message::WireEpoch {
+                counter: 1,
+                nonce: [2; 16].into(),
+            },
+            now: 1_800_000_000_000_000,
+            doors: vec![offgate_link::message::DoorName {
+                door: [1; 16].into(),
+                name: "Front".to_owned(),
+            }],
+        },
+        ToAgent::Delta {
+            previous: 1,
+            revision: 2,
+            deletes: vec![offgate_link::message::WireKey {
+                kind: 5,
+                id: [1; 16].into(),
+            }],
+            puts: vec![vec![1].into()],
+            hash: [0; 32].into(),
+        },
+        ToAgent::SnapshotBegin { revision: 9 },
+        ToAgent::SnapshotPart { puts: vec![] },
+        ToAgent::SnapshotEnd {
+            revision: 9,
+            hash: [0; 32].into(),
+        },
+        ToAgent::Renewed { ask: 1 },
+        ToAgent::EventsStored { up_to: 9 },
+        ToAgent::Ping { now: -1 },
+        ToAgent::Enrolled {
+            agent: [1; 16].into(),
+            store: [1; 16].into(),
+            hash_key: [2; 32].into(),
+            chain: vec![vec![0x30].into()],
+        },
+        ToAgent::Refused {
+            code: RefusalCode::Replaced,
+            words: "another took over".to_owned(),
+        },
+    ]
+}
+
+#[test]
+fn messages_have_one_encoding_and_nothing_panics() {
+    for message in to_server() {
+        let bytes = message.encode();
+        assert_eq!(ToServer::decode(&bytes).as_ref(), Ok(&message));
+        for position in 0..bytes.len() {
+            assert!(ToServer::decode(&bytes[..position]).is_err());
+            for flip in [1, 0x20, 0x80, 0xff] {
+                let mut flipped = bytes.clone();
+                flipped[position] ^= flip;
+                if let Ok(other) = ToServer::decode(&flipped) {
+                    assert_eq!(other.encode(), flipped);
+                }
+            }
+        }
+    }
+    for message in to_agent() {
+        let bytes = message.encode();
+        assert_eq!(ToAgent::decode(&bytes).as_ref(), Ok(&message));
+        for position in 0..bytes.len() {
+            assert!(ToAgent::decode(&bytes[..position]).is_err());
+        }
+    }
+    // An unknown kind, and a longer form of a known number.
+    assert!(ToAgent::decode(&[0x82, 0x18, 0x63, 0x80]).is_err());
+    assert!(ToServer::decode(&[0x82, 0x05, 0x81, 0x18, 0x00]).is_err());
+    for happening in happenings() {
+        let event = event(7, happening);
+        assert_eq!(DoorEvent::decode(&event.encode()), Some(event));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(message) = ToServer::decode(&bytes) {
+            prop_assert_eq!(message.encode(), bytes.clone());
+        }
+        if let Ok(message) = ToAgent::decode(&bytes) {
+            prop_assert_eq!(message.encode(), bytes.clone());
+        }
+        if let Some(event) = DoorEvent::decode(&bytes) {
+            prop_assert_eq!(event.encode(), bytes);
+        }
+    }
+}
+
+#[test]
+fn only_the_agents_own_signature_over_these_bytes_is_believed() {
+    let key = SigningKey::from_seed(&[8; 32]).expect("a key");
+    let acknowledgement = Acknowledgement {
+        store: STORE,
+        epoch: EPOCH,
+        revision: Revision::new(77),
+        hash: TableHash([3; 32]),
+        doors: vec![door(1), door(2)],
+    };
+    let statement = acknowledgement.statement();
+    let signature = key.sign(&statement);
+    assert_eq!(
+        Acknowledgement::verify(&key.public(), &statement, &signature),
+        Ok(acknowledgement)
+    );
+    for position in 0..statement.len() {
+        let mut flipped = statement.clone();
+        flipped[position] ^= 1;
+        assert_eq!(
+            Acknowledgement::verify(&key.public(), &flipped, &signature),
+            Err(NotBelieved::Signature)
+        );
+    }
+    let other = SigningKey::from_seed(&[9; 32]).expect("a key").public();
+    assert_eq!(
+        Acknowledgement::verify(&other, &statement, &signature),
+        Err(NotBelieved::Signature)
+    );
+    // Something else that this key signed is no acknowledgement.
+    let proof = enrolment_statement(&[1; 16], &key.public());
+    let signature = key.sign(&proof);
+    assert_eq!(
+        verify_enrolment(&[1; 16], &key.public(), &signature),
+        Ok(())
+    );
+    assert_eq!(
+        Acknowledgement::verify(&key.public(), &proof, &signature),
+        Err(NotBelieved::Malformed)
+    );
+}
+
+/// Runs a handshake in memory.
+fn shake(
+    mut client: rustls::ClientConnection,
+    mut server: rustls::ServerConnection,
+) -> Result<(rustls::ClientConnection, rustls::ServerConnection), rustls::Error> {
+    for _ in 0..10 {
+        let mut bytes = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut bytes).expect("memory");
+        }
+        let mut unread = bytes.as_slice();
+        while !unread.is_empty() {
+            server.read_tls(&mut unread).expect("memory");
+            server.process_new_packets()?;
+        }
+        let mut bytes = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut bytes).expect("memory");
+        }
+        let mut unread = bytes.as_slice();
+        while !unread.is_empty() {
+            client.read_tls(&mut unread).expect("memory");
+            client.process_new_packets()?;
+        }
+    }
+    Ok((client, server))
+}
+
+#[test]
+fn both_sides_know_each_other_by_the_root_alone() {
+    let authority = Authority::create([[1; 32], [2; 32], [3; 32]]).expect("keys");
+    let stranger = Authority::create([[4; 32], [5; 32], [6; 32]]).expect("keys");
+    let key = SigningKey::from_seed(&[7; 32]).expect("a key");
+    let vouched = |by: &Authority| offgate_link::identity::Identity {
+        key: key.pkcs8().to_vec(),
+        chain: by
+            .issuing
+            .vouch(AgentId::from_bytes([1; 16]), &key.public())
+            .expect("a chain"),
+    };
+    let server = || {
+        let root = authority.root.chain.first().expect("a root");
+        let config = server_config(&authority.link, root).expect("a configuration");
+        rustls::ServerConnection::new(Arc::new(config)).expect("a connection")
+    };
+    let client = |root, own: Option<&offgate_link::identity::Identity>| {
+        let config = client_config(root, own).expect("a configuration");
+        rustls::ClientConnection::new(Arc::new(config), server_name()).expect("a connection")
+    };
+    let own = vouched(&authority);
+    let (joined, seen) =
+        shake(client(authority.fingerprint(), Some(&own)), server()).expect("both agree");
+    assert_eq!(joined.alpn_protocol(), Some(&b"offgate-door/1"[..]));
+    let certificate = seen
+        .peer_certificates()
+        .and_then(<[_]>::first)
+        .expect("a certificate");
+    assert_eq!(agent_key(certificate).expect("a key"), key.public());
+    // Without a certificate the connection stands, to enrol; the server sees none.
+    let (_, seen) = shake(client(authority.fingerprint(), None), server()).expect("both agree");
+    assert!(seen.peer_certificates().is_none());
+    // A server with another root, and an agent of another store, are turned away.
+    assert!(shake(client(stranger.fingerprint(), None), server()).is_err());
+    assert!(
+        shake(
+            client(authority.fingerprint(), Some(&vouched(&stranger))),
+            server()
+        )
+        .is_err()
+    );
+}
+
+/// Numbers that look random and are the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed ^ (mixed >> 33)
+    }
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+    fn one_in(&mut self, bound: u64) -> bool {
+        self.below(bound) == 0
+    }
+}
+
+/// What the server's store holds for one agent.
+#[derive(Clone)]
+struct Projection {
+    table: Table,
+    revision: Revision,
+    changed: BTreeMap<EntryKey, Revision>,
+    /// Older revisions get a whole table.
+    floor: Revision,
+}
+
+impl Projection {
+    fn read(&self, after: Option<Revision>) -> server_end::Table {
+        let hash = self.table.hash();
+        let entries: BTreeMap<_, _> = self.table.entries().collect();
+        match after {
+            Some(after) if after == self.revision => server_end::Table::Same { hash },
+            Some(after) if after >= self.floor && after < self.revision => {
+                let keys = self
+                    .changed
+                    .iter()
+                    .filter(|(_, at)| **at > after)
+                    .map(|(key, _)| *key);
+                let (puts, deletes): (Vec<_>, Vec<_>) =
+                    keys.partition(|key| entries.contains_key(key));
+                server_end::Table::Changed {
+                    deletes,
+                    puts: puts.iter().map(|key| entries[key].to_vec()).collect(),
+                    revision: self.revision,
+                    hash,
+                }
+            }
+            _ => server_end::Table::Whole {
+                puts: entries.values().map(|bytes| bytes.to_vec()).collect(),
+                revision: self.revision,
+                hash,
+            },
+        }
+    }
+}
+
+/// One agent and its connection, both directions.
+struct Agent {
+    key: SigningKey,
+    doors: Vec<(DoorId, Title)>,
+    memory: Option<(Table, Held)>,
+    durable: Option<(Table, Held)>,
+    /// Tables in memory whose writing is under way.
+    writing: VecDeque<(Table, Held)>,
+    ends: Option<(AgentEnd, ServerEnd)>,
+    to_server: VecDeque<ToServer>,
+    to_agent: VecDeque<ToAgent>,
+    readings: VecDeque<Option<Revision>>,
+    projection: Projection,
+    confirmed: Option<Revision>,
+    leases: u64,
+}
+
+const HASH_KEY: HashKey = HashKey::from_bytes([3; 32]);
+
+impl Agent {
+    fn new(number: u8) -> Self {
+        Self {
+            key: SigningKey::from_seed(&[number; 32]).expect("a key"),
+            doors: vec![(door(number), Title::parse("Door").expect("a title"))],
+            memory: None,
+            durable: None,
+            writing: VecDeque::new(),
+            ends: None,
+            to_server: VecDeque::new(),
+            to_agent: VecDeque::new(),
+            readings: VecDeque::new(),
+            projection: Projection {
+                table: Table::empty(HASH_KEY),
+                revision: Revision::new(1),
+                changed: BTreeMap::new(),
+                floor: Revision::ZERO,
+            },
+            confirmed: None,
+            leases: 0,
+        }
+    }
+
+    fn cut(&mut self) {
+        self.ends = None;
+        self.to_server.clear();
+        self.to_agent.clear();
+        self.readings.clear();
+    }
+
+    fn connect(&mut self, now: Duration) {
+        self.cut();
+        let held = self.durable.as_ref().map(|(_, held)| *held);
+        // What is in memory and not durable is not offered; the runtime waits for its disk.
+        if !self.writing.is_empty() {
+            return;
+        }
+        let mut agent = AgentEnd::new(STORE, held, "simulated".to_owned(), now);
+        let who = server_end::Agent {
+            key: self.key.public(),
+            doors: self.doors.clone(),
+        };
+        let server = ServerEnd::new(who, STORE, EPOCH, Timestamp::from_seconds(0), now);
+        let outputs = agent.handle(agent_end::Input::Connected, now);
+        self.ends = Some((agent, server));
+        self.carry_agent(outputs, now);
+    }
+
+    fn crash(&mut self) {
+        self.cut();
+        self.writing.clear();
+        self.memory = self.durable.clone();
+    }
+
+    fn tell_agent(&mut self, input: agent_end::Input, now: Duration) {
+        if let Some((agent, _)) = &mut self.ends {
+            let outputs = agent.handle(input, now);
+            self.carry_agent(outputs, now);
+        }
+    }
+
+    fn tell_server(&mut self, input: server_end::Input, now: Duration) {
+        if let Some((_, server)) = &mut self.ends {
+            let outputs = server.handle(input, now);
+            self.carry_server(outputs);
+        }
+    }
+
+    fn carry_agent(&mut self, outputs: Vec<agent_end::Output>, now: Duration) {
+        for output in outputs {
+            match output {
+                agent_end::Output::Send(message) => self.to_server.push_back(message),
+                agent_end::Output::Apply(changes) => {
+                    let table = self.memory.as_ref().expect("a table").0.clone();
+                    self.apply(table, changes, now);
+                }
+                agent_end::Output::Replace(changes) => {
+                    self.apply(Table::empty(HASH_KEY), changes, now)
+                }
+                agent_end::Output::Acknowledge(acknowledgement) => {
+                    let statement = acknowledgement.statement();
+                    let signature = self.key.sign(&statement).into();
+                    self.to_server.push_back(ToServer::Acknowledge {
+                        statement: statement.into(),
+                        signature,
+                    });
+                }
+                agent_end::Output::LeaseFrom(_) => self.leases += 1,
+                agent_end::Output::Close(ending) => {
+                    assert_ne!(
+                        ending,
+                        Ending::Protocol,
+                        "an honest server was misunderstood"
+                    );
+                    self.cut();
+                }
+                agent_end::Output::ServerTime(_)
+                | agent_end::Output::Doors(_)
+                | agent_end::Output::EventsStored(_) => {}
+            }
+        }
+    }
+
+    fn apply(&mut self, table: Table, changes: Changes, now: Duration) {
+        let mut table = table;
+        for key in changes.deletes {
+            table.delete(key);
+        }
+        for entry in changes.puts {
+            table.put(entry);
+        }
+        if table.hash() != changes.becomes.hash {
+            return self.tell_agent(agent_end::Input::Mismatch, now);
+        }
+        self.memory = Some((table.clone(), changes.becomes));
+        self.writing.push_back((table, changes.becomes));
+    }
+
+    fn carry_server(&mut self, outputs: Vec<server_end::Output>) {
+        for output in outputs {
+            match output {
+                server_end::Output::Send(message) => self.to_agent.push_back(message),
+                server_end::Output::Read(after) => self.readings.push_back(after),
+                server_end::Output::Acknowledged {
+                    acknowledgement, ..
+                } => {
+                    // The promise: what the server believes is what the disk holds.
+                    let (table, held) = self.durable.as_ref().expect("durable before acknowledged");
+                    assert!(held.revision >= acknowledgement.revision);
+                    if held.revision == acknowledgement.revision {
+                        assert_eq!(table.hash(), acknowledgement.hash);
+                    }
+                    self.confirmed = self.confirmed.max(Some(acknowledgement.revision));
+                }
+                server_end::Output::Close(code) => {
+                    assert_ne!(
+                        code,
+                        RefusalCode::Protocol,
+                        "an honest agent was misunderstood"
+                    );
+                    self.cut();
+                    return;
+                }
+                server_end::Output::Renewed | server_end::Output::Store { .. } => {}
+            }
+        }
+    }
+}
+
+fn user_entry(number: u8, version: u64) -> Entry {
+    Entry::User(UserEntry {
+        user: [number; 16].into(),
+        standing: 0,
+        starts: None,
+        ends: Some(version as i64),
+        policies: vec![],
+        credentials: vec![],
+    })
+}
+
+fn step(random: &mut Random, agent: &mut Agent, revision: &mut Revision, now: Duration) {
+    match random.below(20) {
+        0..=2 => {
+            *revision = revision.next();
+            let entry = user_entry(random.below(5) as u8, revision.number());
+            agent.projection.changed.insert(entry.key(), *revision);
+            agent.projection.revision = *revision;
+            if random.one_in(4) {
+                agent.projection.table.delete(entry.key());
+            } else {
+                agent.projection.table.put(entry);
+            }
+            if random.one_in(30) {
+                agent.projection.floor = *revision;
+            }
+            agent.tell_server(server_end::Input::Woken, now);
+        }
+        3..=7 => {
+            if let Some(message) = agent.to_agent.pop_front() {
+                let message = ToAgent::decode(&message.encode()).expect("own encoding");
+                agent.tell_agent(agent_end::Input::Message(message), now);
+            }
+        }
+        8..=11 => {
+            if let Some(message) = agent.to_server.pop_front() {
+                let message = ToServer::decode(&message.encode()).expect("own encoding");
+                agent.tell_server(server_end::Input::Message(message), now);
+            }
+        }
+        12..=14 => {
+            if let Some(after) = agent.readings.pop_front() {
+                let table = agent.projection.read(after);
+                agent.tell_server(server_end::Input::Read(table), now);
+            }
+        }
+        15 | 16 => {
+            if let Some((table, held)) = agent.writing.pop_front() {
+                agent.durable = Some((table, held));
+                agent.tell_agent(agent_end::Input::Durable(held), now);
+            }
+        }
+        17 => {
+            agent.tell_agent(agent_end::Input::Tick, now);
+            agent.tell_server(server_end::Input::Tick(Timestamp::from_seconds(0)), now);
+        }
+        18 if random.one_in(8) => agent.crash(),
+        19 if random.one_in(8) => agent.cut(),
+        _ => {
+            if agent.ends.is_none() {
+                agent.connect(now);
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_the_network_does_an_acknowledgement_is_durable_and_all_end_equal() {
+    let mut leases = 0;
+    for seed in 0..400_u64 {
+        let mut random = Random(seed);
+        let mut agents = [Agent::new(11), Agent::new(12)];
+        let mut revision = Revision::new(1);
+        let mut now = Duration::from_secs(100);
+        for _ in 0..1_500 {
+            now += Duration::from_millis(random.below(60));
+            let which = random.below(2) as usize;
+            step(&mut random, &mut agents[which], &mut revision, now);
+        }
+        for agent in &mut agents {
+            // Healed: everything arrives, nothing is cut.
+            for round in 0..400 {
+                now += Duration::from_millis(10);
+                while let Some((table, held)) = agent.writing.pop_front() {
+                    agent.durable = Some((table, held));
+                    agent.tell_agent(agent_end::Input::Durable(held), now);
+                }
+                if agent.ends.is_none() || round == 0 {
+                    agent.connect(now);
+                }
+                if let Some(message) = agent.to_agent.pop_front() {
+                    agent.tell_agent(agent_end::Input::Message(message), now);
+                }
+                if let Some(message) = agent.to_server.pop_front() {
+                    agent.tell_server(server_end::Input::Message(message), now);
+                }
+                if let Some(after) = agent.readings.pop_front() {
+                    let table = agent.projection.read(after);
+                    agent.tell_server(server_end::Input::Read(table), now);
+                }
+            }
+            let (table, held) = agent.durable.as_ref().expect("a table");
+            assert_eq!(held.revision, agent.projection.revision, "seed {seed}");
+            assert_eq!(table.hash(), agent.projection.table.hash(), "seed {seed}");
+            assert_eq!(agent.confirmed, Some(held.revision), "seed {seed}");
+            leases += agent.leases;
+        }
+    }
+    assert!(leases > 800, "leases were renewed: {leases}");
+}
+
+#[test]
+fn lies_end_the_conversation() {
+    let now = Duration::from_secs(1);
+    let key = SigningKey::from_seed(&[8; 32]).expect("a key");
+    let table = Projection {
+        table: Table::empty(HASH_KEY),
+        revision: Revision::new(5),
+        changed: BTreeMap::new(),
+        floor: Revision::ZERO,
+    };
+    let greeted = || {
+        let who = server_end::Agent {
+            key: key.public(),
+            doors: vec![],
+        };
+        let mut server = ServerEnd::new(who, STORE, EPOCH, Timestamp::from_seconds(0), now);
+        let hello = ToServer::Hello {
+            versions: vec![1],
+            software: String::new(),
+            store: None,
+            epoch: None,
+            revision: 0,
+            hash: [0; 32].into(),
+        };
+        server.handle(server_end::Input::Message(hello), now);
+        server.handle(server_end::Input::Read(table.read(None)), now);
+        server
+    };
+    let acknowledge = |revision, epoch, signer: &SigningKey| {
+        let said = Acknowledgement {
+            store: STORE,
+            epoch,
+            revision: Revision::new(revision),
+            hash: TableHash::EMPTY,
+            doors: vec![],
+        };
+        let statement = said.statement();
+        let signature = signer.sign(&statement).into();
+        server_end::Input::Message(ToServer::Acknowledge {
+            statement: statement.into(),
+            signature,
+        })
+    };
+    let stranger = SigningKey::from_seed(&[9; 32]).expect("a key");
+    let other = Epoch {
+        counter: 2,
+        nonce: [0; 16],
+    };
+    let closes = |outputs: &[server_end::Output]| {
+        outputs.contains(&server_end::Output::Close(RefusalCode::Protocol))
+    };
+    for lie in [
+        acknowledge(6, EPOCH, &key),
+        acknowledge(5, other, &key),
+        acknowledge(5, EPOCH, &stranger),
+        server_end::Input::Malformed,
+        server_end::Input::Message(ToServer::Enrol {
+            secret: [0; 16].into(),
+            key: AgentKey([0; 32]).0.into(),
+            possession: [0; 64].into(),
+        }),
+    ] {
+        assert!(closes(&greeted().handle(lie.clone(), now)), "{lie:?}");
+    }
+    let believed = greeted().handle(acknowledge(5, EPOCH, &key), now);
+    assert!(
+        matches!(believed[..], [server_end::Output::Acknowledged { .. }]),
+        "{believed:?}"
+    );
+}
+
+#[test]
+fn a_lease_runs_from_the_question_and_its_answer_stands_behind_what_was_committed() {
+    let start = Duration::from_secs(50);
+    let mut agent = Agent::new(11);
+    agent.projection.table.put(user_entry(1, 1));
+    agent.connect(start);
+    let mut order = Vec::new();
+    for second in 0..20 {
+        let now = start + Duration::from_millis(second * 100);
+        while let Some((table, held)) = agent.writing.pop_front() {
+            agent.durable = Some((table, held));
+            agent.tell_agent(agent_end::Input::Durable(held), now);
+        }
+        if let Some(message) = agent.to_server.pop_front() {
+            if matches!(message, ToServer::Renew { .. }) {
+                // Committed before the question arrives: must be sent before the answer.
+                let entry = user_entry(2, 2);
+                agent.projection.revision = Revision::new(2);
+                agent
+                    .projection
+                    .changed
+                    .insert(entry.key(), Revision::new(2));
+                agent.projection.table.put(entry);
+            }
+            agent.tell_server(server_end::Input::Message(message), now);
+        }
+        if let Some(after) = agent.readings.pop_front() {
+            let table = agent.projection.read(after);
+            agent.tell_server(server_end::Input::Read(table), now);
+        }
+        if let Some(message) = agent.to_agent.pop_front() {
+            match &message {
+                ToAgent::Delta { .. } => order.push("delta"),
+                ToAgent::Renewed { .. } => order.push("renewed"),
+                _ => {}
+            }
+            if let Some((end, _)) = &mut agent.ends {
+                let outputs = end.handle(agent_end::Input::Message(message), now);
+                for output in &outputs {
+                    if let agent_end::Output::LeaseFrom(from) = output {
+                        assert!(*from < now, "counted from before the answer");
+                    }
+                }
+                agent.carry_agent(outputs, now);
+            }
+        }
+    }
+    assert_eq!(order, ["delta", "renewed"]);
+}
