@@ -9,7 +9,14 @@ pub mod clock;
 pub mod decisions;
 pub mod disk;
 mod events;
+mod identity_file;
+mod join;
 mod lock;
+mod network;
 pub mod reader;
+mod run;
+mod session;
 pub mod status;
 pub mod strike;
+
+pub use run::{AgentError, Parameters, ReaderKind, Settings, run};

@@ -190,7 +190,11 @@ async fn the_lease_is_checked_at_the_moment_of_the_decision() {
         .renewed(Duration::from_secs(900))
         .expect("room");
     assert_eq!(doorway.card().await, Answer::Granted);
-    doorway.decisions.void_lease().await.expect("it runs");
+    doorway
+        .decisions
+        .disk(DiskState::Fails)
+        .await
+        .expect("it runs");
     assert_eq!(doorway.card().await, Answer::Refused(Reason::CutOff));
     assert_eq!(doorway.strike.times(DOOR), 4);
 }
@@ -203,14 +207,25 @@ async fn a_change_holds_for_every_decision_after_it() {
         .renewed(Duration::from_secs(1_000))
         .expect("room");
     assert_eq!(doorway.card().await, Answer::Granted);
-    let changes = vec![EntryChange::Put(user(1))];
-    let hash = doorway.decisions.change(changes).await.expect("it runs");
     let mut expected = table();
+    let change = |changes, becomes| doorway.decisions.change(changes, becomes);
+    let changed = change(vec![EntryChange::Put(user(1))], expected.hash()).await;
+    assert_eq!(changed, Ok(Changed::Mismatch));
+    assert_eq!(doorway.card().await, Answer::Granted, "nothing was changed");
     expected.put(user(1));
-    assert_eq!(hash, expected.hash());
+    // Twice the same entry, and one that goes and comes back.
+    let policy = || policy(None);
+    let changes = vec![
+        EntryChange::Delete(policy().key()),
+        EntryChange::Put(user(0)),
+        EntryChange::Put(user(1)),
+        EntryChange::Put(policy()),
+    ];
+    assert_eq!(change(changes, expected.hash()).await, Ok(Changed::InForce));
     assert_eq!(doorway.card().await, Answer::Refused(Reason::Deactivated));
+    expected.delete(user(1).key());
     let gone = vec![EntryChange::Delete(user(1).key())];
-    doorway.decisions.change(gone).await.expect("it runs");
+    assert_eq!(change(gone, expected.hash()).await, Ok(Changed::InForce));
     assert_eq!(doorway.card().await, Answer::Refused(Reason::Unknown));
     doorway
         .decisions

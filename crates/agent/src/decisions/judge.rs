@@ -11,11 +11,11 @@ use offgate_core::table::Table;
 use offgate_core::table::admission::{
     self, Decision, DoorState, Holder, Keypad, Lease, Lockdown, Presented, Reason,
 };
-use offgate_core::table::entry::TableHash;
+use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
 use offgate_link::event::{DoorEvent, Happening};
 
-use super::{EntryChange, Look, Surroundings};
+use super::{Changed, DiskState, EntryChange, Look, Surroundings};
 use crate::clock::WallTrust;
 use crate::reader::{Answer, Offered};
 
@@ -27,6 +27,7 @@ pub(super) struct Judge {
     /// every start: what was heard before it counts for nothing.
     heard: Option<Duration>,
     trust: WallTrust,
+    disk: DiskState,
     /// Wrong PINs at the reader on the way in of each door.
     keypads: BTreeMap<DoorId, KeypadDelay>,
 }
@@ -34,11 +35,13 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(table: Option<Table>, surroundings: Surroundings) -> Self {
         let trust = WallTrust::default();
+        let disk = DiskState::Works;
         Self {
             surroundings,
             table,
             heard: None,
             trust,
+            disk,
             keypads: BTreeMap::new(),
         }
     }
@@ -170,17 +173,20 @@ impl Judge {
         }
     }
 
-    pub(super) fn change(&mut self, changes: Vec<EntryChange>) -> TableHash {
+    pub(super) fn change(&mut self, changes: Vec<EntryChange>, becomes: TableHash) -> Changed {
         let Some(table) = &mut self.table else {
-            return TableHash::EMPTY;
+            return Changed::Mismatch;
         };
+        if hash_after(table, &changes) != becomes {
+            return Changed::Mismatch;
+        }
         for change in changes {
             match change {
                 EntryChange::Put(entry) => table.put(entry),
                 EntryChange::Delete(key) => table.delete(key),
             }
         }
-        table.hash()
+        Changed::InForce
     }
 
     pub(super) fn replace(&mut self, table: Option<Table>) {
@@ -194,11 +200,16 @@ impl Judge {
     }
 
     pub(super) fn renewed(&mut self, asked_at: Duration) {
-        self.heard = self.heard.max(Some(asked_at));
+        if self.disk == DiskState::Works {
+            self.heard = self.heard.max(Some(asked_at));
+        }
     }
 
-    pub(super) fn void_lease(&mut self) {
-        self.heard = None;
+    pub(super) fn disk(&mut self, state: DiskState) {
+        self.disk = state;
+        if state == DiskState::Fails {
+            self.heard = None;
+        }
     }
 
     pub(super) fn told(&mut self, server: Timestamp) {
@@ -217,4 +228,29 @@ impl Judge {
             lease_left: self.table.as_ref().and_then(left).unwrap_or_default(),
         }
     }
+}
+
+/// The hash of the table as it would be after these changes.
+fn hash_after(table: &Table, changes: &[EntryChange]) -> TableHash {
+    let mut hash = table.hash();
+    // What earlier ones of these changes make of an entry.
+    let mut changed: BTreeMap<EntryKey, Option<Vec<u8>>> = BTreeMap::new();
+    for change in changes {
+        let (key, after) = match change {
+            EntryChange::Put(entry) => (entry.key(), Some(entry.encode())),
+            EntryChange::Delete(key) => (*key, None),
+        };
+        let before = match changed.get(&key) {
+            Some(before) => before.as_deref(),
+            None => table.entry(&key),
+        };
+        if let Some(before) = before {
+            hash = hash.without(table.hash_key(), before);
+        }
+        if let Some(after) = &after {
+            hash = hash.with(table.hash_key(), after);
+        }
+        changed.insert(key, after);
+    }
+    hash
 }

@@ -9,7 +9,7 @@
 mod judge;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -40,6 +40,24 @@ pub(crate) enum EntryChange {
     Delete(EntryKey),
 }
 
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// Every decision to come follows it.
+    InForce,
+    /// It would not lead to the table it was said to; nothing was changed.
+    Mismatch,
+}
+
+/// Whether the table can be made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskState {
+    /// It can.
+    Works,
+    /// A write failed, and not everything is written anew yet.
+    Fails,
+}
+
 /// The doors of this agent cannot answer now: it is stopping, or far too many people are asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this agent cannot answer now")]
@@ -63,7 +81,8 @@ enum Request {
     },
     Change {
         changes: Vec<EntryChange>,
-        done: oneshot::Sender<TableHash>,
+        becomes: TableHash,
+        done: oneshot::Sender<Changed>,
     },
     Replace {
         table: Option<Box<Table>>,
@@ -72,7 +91,7 @@ enum Request {
     Renewed {
         asked_at: Duration,
     },
-    Void,
+    Disk(DiskState),
     Told {
         server: Timestamp,
     },
@@ -159,10 +178,18 @@ impl Decisions {
         .await
     }
 
-    /// Changes the table; answers, with the hash of the whole, when every decision to come follows
-    /// it.
-    pub(crate) async fn change(&self, changes: Vec<EntryChange>) -> Result<TableHash, Unavailable> {
-        self.ask(|done| Request::Change { changes, done }).await
+    /// Changes the table, if that leads to this hash.
+    pub(crate) async fn change(
+        &self,
+        changes: Vec<EntryChange>,
+        becomes: TableHash,
+    ) -> Result<Changed, Unavailable> {
+        self.ask(|done| Request::Change {
+            changes,
+            becomes,
+            done,
+        })
+        .await
     }
 
     /// Replaces the table, or takes it away; answers when every decision to come follows.
@@ -177,14 +204,15 @@ impl Decisions {
             .map_err(|_| Unavailable)
     }
 
-    /// The lease is void until the next renewal.
-    pub(crate) async fn void_lease(&self) -> Result<(), Unavailable> {
-        // Must not be lost to a full queue: look waits its turn, this is in front of it.
+    /// The disk works or fails. While it fails, and until the next renewal after that, the lease is
+    /// void: what is refused in memory only might be admitted again after a restart.
+    pub(crate) async fn disk(&self, state: DiskState) -> Result<(), Unavailable> {
+        // Must not be lost to a full queue.
         loop {
-            match self.requests.try_send(Request::Void) {
-                Ok(()) => return self.look().await.map(|_| ()),
-                Err(std::sync::mpsc::TrySendError::Full(_)) => tokio::task::yield_now().await,
-                Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return Err(Unavailable),
+            match self.requests.try_send(Request::Disk(state)) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(_)) => tokio::task::yield_now().await,
+                Err(TrySendError::Disconnected(_)) => return Err(Unavailable),
             }
         }
     }
@@ -214,15 +242,19 @@ fn run(mut judge: Judge, requests: &Receiver<Request>) {
             } => {
                 let _ = answer.send(judge.decide(door, direction, presented));
             }
-            Request::Change { changes, done } => {
-                let _ = done.send(judge.change(changes));
+            Request::Change {
+                changes,
+                becomes,
+                done,
+            } => {
+                let _ = done.send(judge.change(changes, becomes));
             }
             Request::Replace { table, done } => {
                 judge.replace(table.map(|table| *table));
                 let _ = done.send(());
             }
             Request::Renewed { asked_at } => judge.renewed(asked_at),
-            Request::Void => judge.void_lease(),
+            Request::Disk(state) => judge.disk(state),
             Request::Told { server } => judge.told(server),
             Request::Look { answer } => {
                 let _ = answer.send(judge.look());

@@ -3,7 +3,8 @@
 //! It keeps a copy of the rows, so that it can write the whole table at any time: when a log is
 //! full, and when a sync has failed.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -41,10 +42,16 @@ pub(crate) enum Durable {
     Failing,
 }
 
+/// The thread has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended;
+
 /// The way to the keeper.
 pub(crate) struct Keeper {
     requests: SyncSender<Keep>,
     durable: watch::Receiver<Durable>,
+    /// The newest table that was handed over.
+    newest: Mutex<Option<Position>>,
 }
 
 impl Keeper {
@@ -54,21 +61,58 @@ impl Keeper {
         files: TableFiles<D>,
         found: Option<Contents>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let newest = found.as_ref().map(|found| found.position);
         let (requests, waiting) = sync_channel(WAITING);
         let (tell, durable) = watch::channel(Durable::UpTo(None));
         let thread = std::thread::Builder::new()
             .name("table".to_owned())
             .spawn(move || keep(files, found, &waiting, &tell))?;
-        Ok((Self { requests, durable }, thread))
+        Ok((
+            Self {
+                requests,
+                durable,
+                newest: Mutex::new(newest),
+            },
+            thread,
+        ))
     }
 
-    /// Hands over what is to be kept, in the order in which it was applied; gives it back if there
-    /// is no room, to be tried again.
-    pub(crate) fn keep(&self, what: Keep) -> Result<(), Keep> {
-        self.requests.try_send(what).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(what)
-            | std::sync::mpsc::TrySendError::Disconnected(what) => what,
-        })
+    /// Hands over what is to be kept, in the order in which it was applied. Waits for room: a disk
+    /// that is slow slows the link down, never a door.
+    pub(crate) async fn keep(&self, mut what: Keep) -> Result<(), Ended> {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(match &what {
+            Keep::Delta { to, .. } => *to,
+            Keep::Snapshot(contents) => contents.position,
+        });
+        let mut durable = self.durable.clone();
+        durable.mark_unchanged();
+        loop {
+            match self.requests.try_send(what) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(Ended),
+                Err(TrySendError::Full(back)) => what = back,
+            }
+            // Room comes with the next thing it says.
+            durable.changed().await.map_err(|_| Ended)?;
+        }
+    }
+
+    /// The newest table that was handed over.
+    pub(crate) fn newest(&self) -> Option<Position> {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until all that was handed over is on disk, and says what that is; nothing if the disk
+    /// fails, or if there is no table.
+    pub(crate) async fn settled(&self) -> Option<Position> {
+        let newest = self.newest();
+        let mut durable = self.durable.clone();
+        let settled = durable
+            .wait_for(|durable| *durable == Durable::Failing || *durable == Durable::UpTo(newest));
+        match settled.await.as_deref() {
+            Ok(Durable::UpTo(position)) => *position,
+            Ok(Durable::Failing) | Err(_) => None,
+        }
     }
 
     /// What is on disk, and when that changes.
@@ -181,8 +225,9 @@ mod tests {
                 position: position(1),
                 rows: Rows::new(),
             }))
-            .expect("room");
-        keeper.keep(delta(2)).expect("room");
+            .await
+            .expect("it runs");
+        keeper.keep(delta(2)).await.expect("it runs");
         let up_to = |revision| Durable::UpTo(Some(position(revision)));
         durable
             .wait_for(|durable| *durable == up_to(2))
@@ -191,12 +236,12 @@ mod tests {
 
         let syncs = disk.syncs();
         disk.syncs_fail(syncs + 1, syncs + 2);
-        keeper.keep(delta(3)).expect("room");
+        keeper.keep(delta(3)).await.expect("it runs");
         durable
             .wait_for(|durable| *durable == Durable::Failing)
             .await
             .expect("it runs");
-        keeper.keep(delta(4)).expect("room");
+        keeper.keep(delta(4)).await.expect("it runs");
         durable
             .wait_for(|durable| *durable == up_to(4))
             .await

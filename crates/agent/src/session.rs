@@ -1,0 +1,364 @@
+//! One connection to a server: carries the link's outputs out, in their order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use offgate_core::agent::HashKey;
+use offgate_core::id::{DoorId, StoreId};
+use offgate_core::table::Table;
+use offgate_core::text::Title;
+use offgate_link::SILENCE;
+use offgate_link::acknowledgement::SigningKey;
+use offgate_link::agent_end::{AgentEnd, Changes, Ending, Held, Input, Output};
+use offgate_link::event::DoorEvent;
+use offgate_link::frame;
+use offgate_link::message::{EVENTS_LIMIT, ToAgent, ToServer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::BootClock;
+use crate::decisions::{Changed, Decisions, EntryChange};
+use crate::disk::frame::RowChange;
+use crate::disk::keeper::{Durable, Keep, Keeper};
+use crate::disk::snapshot::{Contents, Position, Rows};
+use crate::events::recorder::Recorder;
+
+/// All that outlives a connection.
+pub(crate) struct Agent {
+    pub(crate) store: StoreId,
+    pub(crate) hash_key: HashKey,
+    pub(crate) key: SigningKey,
+    pub(crate) decisions: Decisions,
+    pub(crate) keeper: Keeper,
+    pub(crate) recorder: Recorder,
+    pub(crate) boot_clock: Arc<dyn BootClock>,
+    pub(crate) doors: watch::Sender<Vec<(DoorId, Title)>>,
+    pub(crate) connected: watch::Sender<Connected>,
+    pub(crate) software: String,
+}
+
+/// Whether the server was greeted and answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connected {
+    Yes,
+    No,
+}
+
+/// What to ask the server for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// What changed since the table on disk.
+    Changes,
+    /// A whole table: what the two made of changes did not fit together.
+    Whole,
+}
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Over {
+    /// This agent is stopping.
+    #[error("this agent is stopping")]
+    Stopped,
+    /// One of the two ended it.
+    #[error("the conversation ended: {0:?}")]
+    Ended(Ending),
+    /// The network ended it.
+    #[error("the connection broke")]
+    Broken(#[from] std::io::Error),
+    /// A thread of this agent has ended, which ends the agent.
+    #[error("this agent cannot go on")]
+    CannotGoOn,
+}
+
+impl From<Position> for Held {
+    fn from(position: Position) -> Self {
+        let Position {
+            store,
+            epoch,
+            revision,
+            hash,
+        } = position;
+        Self {
+            store,
+            epoch,
+            revision,
+            hash,
+        }
+    }
+}
+
+const fn position(held: Held) -> Position {
+    let Held {
+        store,
+        epoch,
+        revision,
+        hash,
+    } = held;
+    Position {
+        store,
+        epoch,
+        revision,
+        hash,
+    }
+}
+
+/// Speaks until the connection is over.
+pub(crate) async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    agent: &Agent,
+    ask: Ask,
+    stop: &CancellationToken,
+) -> Over {
+    let mut speaking = Speaking {
+        stream,
+        agent,
+        told: 0,
+    };
+    let over = match speaking.run(ask, stop).await {
+        Ok(never) => match never {},
+        Err(over) => over,
+    };
+    // Only a connection that was greeted counts as a change.
+    agent.connected.send_if_modified(|connected| {
+        std::mem::replace(connected, Connected::No) == Connected::Yes
+    });
+    over
+}
+
+struct Speaking<'a, S> {
+    stream: S,
+    agent: &'a Agent,
+    /// The newest event that was sent on this connection.
+    told: u64,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
+    async fn run(
+        &mut self,
+        ask: Ask,
+        stop: &CancellationToken,
+    ) -> Result<std::convert::Infallible, Over> {
+        let agent = self.agent;
+        let boot = || agent.boot_clock.now();
+        // What is on disk must not lag behind what is in memory when the two are compared with
+        // what the server has.
+        let settled = tokio::select! {
+            () = stop.cancelled() => return Err(Over::Stopped),
+            settled = agent.keeper.settled() => settled,
+        };
+        let settled = settled.filter(|_| ask == Ask::Changes);
+        let mut durable = agent.keeper.durable();
+        let mut kept = agent.recorder.kept();
+        let mut end = AgentEnd::new(
+            agent.store,
+            settled.map(Held::from),
+            agent.software.clone(),
+            boot(),
+        );
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut decoder = frame::Decoder::default();
+        let mut arrived = vec![0; 16 * 1024];
+        self.carry_out(end.handle(Input::Connected, boot()), &mut end)
+            .await?;
+        loop {
+            let input = tokio::select! {
+                () = stop.cancelled() => return Err(Over::Stopped),
+                read = self.stream.read(&mut arrived) => {
+                    let read = read?;
+                    if read == 0 {
+                        return Err(Over::Broken(std::io::ErrorKind::UnexpectedEof.into()));
+                    }
+                    decoder.extend(&arrived[..read]);
+                    self.hear(&mut decoder, &mut end).await?;
+                    None
+                }
+                changed = durable.changed() => {
+                    changed.map_err(|_| Over::CannotGoOn)?;
+                    match *durable.borrow_and_update() {
+                        Durable::UpTo(Some(position)) => Some(Input::Durable(position.into())),
+                        Durable::UpTo(None) | Durable::Failing => None,
+                    }
+                }
+                changed = kept.changed() => {
+                    changed.map_err(|_| Over::CannotGoOn)?;
+                    None
+                }
+                _ = ticks.tick() => Some(Input::Tick),
+            };
+            if let Some(input) = input {
+                self.carry_out(end.handle(input, boot()), &mut end).await?;
+            }
+            if end.wants_events() && kept.borrow().durable > self.told {
+                self.tell(&mut end).await?;
+            }
+        }
+    }
+
+    async fn hear(&mut self, decoder: &mut frame::Decoder, end: &mut AgentEnd) -> Result<(), Over> {
+        loop {
+            let input = match decoder.next_body() {
+                Ok(None) => return Ok(()),
+                Ok(Some(body)) => ToAgent::decode(&body).map_or(Input::Malformed, Input::Message),
+                Err(_) => Input::Malformed,
+            };
+            let outputs = end.handle(input, self.agent.boot_clock.now());
+            self.carry_out(outputs, end).await?;
+        }
+    }
+
+    async fn tell(&mut self, end: &mut AgentEnd) -> Result<(), Over> {
+        let batch = self.agent.recorder.after(self.told, EVENTS_LIMIT).await;
+        let events: Vec<_> = batch
+            .events
+            .iter()
+            .filter_map(|it| DoorEvent::decode(it))
+            .collect();
+        self.told = batch.newest;
+        let input = Input::Events {
+            lost: batch.lost,
+            events,
+        };
+        let outputs = end.handle(input, self.agent.boot_clock.now());
+        self.carry_out(outputs, end).await
+    }
+
+    async fn carry_out(&mut self, outputs: Vec<Output>, end: &mut AgentEnd) -> Result<(), Over> {
+        let agent = self.agent;
+        let mut left = std::collections::VecDeque::from(outputs);
+        while let Some(output) = left.pop_front() {
+            match output {
+                Output::Send(message) => self.send(&message).await?,
+                Output::Acknowledge(acknowledgement) => {
+                    let statement = acknowledgement.statement();
+                    let signature = agent.key.sign(&statement).into();
+                    let statement = statement.into();
+                    self.send(&ToServer::Acknowledge {
+                        statement,
+                        signature,
+                    })
+                    .await?;
+                }
+                Output::Apply(changes) => {
+                    let (changes, keep, becomes) = delta(changes);
+                    let changed = agent.decisions.change(changes, becomes.hash).await;
+                    match changed.map_err(|_| Over::CannotGoOn)? {
+                        Changed::InForce => self.keep(keep).await?,
+                        Changed::Mismatch => left = self.mismatch(end),
+                    }
+                }
+                Output::Replace(changes) => match self.build(changes).await? {
+                    Some((table, contents)) => {
+                        let replaced = agent.decisions.replace(Some(table)).await;
+                        replaced.map_err(|_| Over::CannotGoOn)?;
+                        self.keep(Keep::Snapshot(contents)).await?;
+                    }
+                    None => left = self.mismatch(end),
+                },
+                Output::LeaseFrom(asked_at) => {
+                    // A lease that is not taken now is taken with the next renewal.
+                    let _ = agent.decisions.renewed(asked_at);
+                }
+                Output::ServerTime(server) => {
+                    let _ = agent.decisions.told(server);
+                }
+                Output::Doors(doors) => {
+                    agent.connected.send_replace(Connected::Yes);
+                    agent.doors.send_if_modified(|known| {
+                        let other = *known != doors;
+                        *known = doors;
+                        other
+                    });
+                }
+                Output::EventsStored(up_to) => agent.recorder.stored(up_to),
+                Output::Close(ending) => return Err(Over::Ended(ending)),
+            }
+        }
+        Ok(())
+    }
+
+    fn mismatch(&self, end: &mut AgentEnd) -> std::collections::VecDeque<Output> {
+        tracing::error!("a change did not lead to the table that it was said to lead to");
+        end.handle(Input::Mismatch, self.agent.boot_clock.now())
+            .into()
+    }
+
+    async fn keep(&self, keep: Keep) -> Result<(), Over> {
+        self.agent
+            .keeper
+            .keep(keep)
+            .await
+            .map_err(|_| Over::CannotGoOn)
+    }
+
+    /// A whole table, built beside the one in force; none if it is not what it was said to be.
+    async fn build(&self, changes: Changes) -> Result<Option<(Box<Table>, Contents)>, Over> {
+        let hash_key = self.agent.hash_key;
+        let built = tokio::task::spawn_blocking(move || {
+            let mut table = Table::empty(hash_key);
+            changes.puts.into_iter().for_each(|entry| table.put(entry));
+            let rows: Rows = table
+                .entries()
+                .map(|(key, row)| (*key, row.to_vec()))
+                .collect();
+            let contents = Contents {
+                position: position(changes.becomes),
+                rows,
+            };
+            (table.hash() == changes.becomes.hash).then(|| (Box::new(table), contents))
+        });
+        built.await.map_err(|_| Over::CannotGoOn)
+    }
+
+    async fn send(&mut self, message: &ToServer) -> Result<(), Over> {
+        send(&mut self.stream, message).await
+    }
+}
+
+/// Sends a message. A server that takes nothing for so long is gone.
+pub(crate) async fn send(
+    stream: &mut (impl AsyncWrite + Unpin),
+    message: &ToServer,
+) -> Result<(), Over> {
+    let frame = frame::encode(&message.encode())
+        .map_err(|too_long| std::io::Error::other(too_long.to_string()))?;
+    let written = tokio::time::timeout(SILENCE, async {
+        stream.write_all(&frame).await?;
+        stream.flush().await
+    });
+    written.await.map_err(std::io::Error::from)??;
+    Ok(())
+}
+
+fn delta(changes: Changes) -> (Vec<EntryChange>, Keep, Held) {
+    let Changes {
+        deletes,
+        puts,
+        becomes,
+    } = changes;
+    let rows = deletes
+        .iter()
+        .map(|key| RowChange {
+            key: *key,
+            entry: None,
+        })
+        .chain(puts.iter().map(|put| RowChange {
+            key: put.key(),
+            entry: Some(put.encode()),
+        }))
+        .collect();
+    let entries = deletes
+        .into_iter()
+        .map(EntryChange::Delete)
+        .chain(puts.into_iter().map(EntryChange::Put))
+        .collect();
+    (
+        entries,
+        Keep::Delta {
+            to: position(becomes),
+            changes: rows,
+        },
+        becomes,
+    )
+}
