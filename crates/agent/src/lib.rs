@@ -19,4 +19,4 @@ mod session;
 pub mod status;
 pub mod strike;
 
-pub use run::{AgentError, Parameters, ReaderKind, Settings, run};
+pub use run::{AgentError, EVENTS_KEPT, Parameters, ReaderKind, Settings, run};

@@ -1,5 +1,11 @@
 //! An agent and a server on loopback, with real TLS, real files, and a real private socket.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod stub;
 
 use std::path::{Path, PathBuf};

@@ -33,8 +33,6 @@ pub(crate) type Rows = BTreeMap<EntryKey, Vec<u8>>;
 pub(super) type Checksum = [u8; 32];
 
 impl Position {
-    pub(super) const BYTES: usize = 16 + 8 + 16 + 8 + 32;
-
     pub(super) fn write(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(self.store.as_bytes());
         into.extend_from_slice(&self.epoch.counter.to_be_bytes());

@@ -145,7 +145,8 @@ impl<D: Disk> TableFiles<D> {
     /// Whether the table at this position is known to be durable. Never so before a generation
     /// was started: what a process before this one wrote may be in memory only, if its sync failed
     /// just before it ended, and no sync by another process would tell.
-    pub(crate) fn holds(&self, position: &Position) -> bool {
+    #[cfg(test)]
+    fn holds(&self, position: &Position) -> bool {
         self.log.is_some() && self.end.is_some_and(|end| end.position == *position)
     }
 

@@ -44,7 +44,7 @@ fn oldest_routine_events_give_way_first_and_the_gap_is_counted() {
     ring.sync().expect("a working disk");
     assert_eq!(numbers(&ring), [3, 5, 6, 7]);
     assert_eq!(ring.kept().lost, 3);
-    for sequence in 8..=10 {
+    for _ in 8..=10 {
         ring.record(Weight::Alarm, event);
         ring.sync().expect("a working disk");
     }
@@ -107,7 +107,7 @@ fn another_enrolment_starts_anew() {
 fn a_ring_of_another_size_keeps_the_newest() {
     let disk = SimulatedDisk::default();
     let mut ring = open(&disk, 5);
-    (1..=5).for_each(|sequence| _ = ring.record(Weight::Routine, event));
+    (1..=5).for_each(|_| _ = ring.record(Weight::Routine, event));
     ring.sync().expect("a working disk");
     let ring = open(&disk, 2);
     assert_eq!(numbers(&ring), [4, 5]);
@@ -118,7 +118,7 @@ fn a_ring_of_another_size_keeps_the_newest() {
 fn no_flipped_byte_makes_another_event() {
     let disk = SimulatedDisk::default();
     let mut ring = open(&disk, 4);
-    (1..=4).for_each(|sequence| _ = ring.record(Weight::Routine, event));
+    (1..=4).for_each(|_| _ = ring.record(Weight::Routine, event));
     ring.sync().expect("a working disk");
     let bytes = disk.bytes_of(NAME);
     for at in 0..bytes.len() {
@@ -127,6 +127,10 @@ fn no_flipped_byte_makes_another_event() {
         disk.set_bytes_of(NAME, other);
         let found = open(&disk, 4).after(0, 9).events;
         assert!(found.len() >= 3, "byte {at}");
+        assert!(
+            found.is_sorted_by(|one, next| number(one) < number(next)),
+            "byte {at}"
+        );
         for numbered in found {
             assert!((1..=4).contains(&number(&numbered)), "byte {at}");
         }

@@ -24,17 +24,17 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-pub const HASH_KEY: HashKey = HashKey::from_bytes([6; 32]);
-pub const AGENT: AgentId = AgentId::from_bytes([10; 16]);
-pub const STORE: StoreId = StoreId::from_bytes([11; 16]);
-pub const DOOR: DoorId = DoorId::from_bytes([1; 16]);
+pub(crate) const HASH_KEY: HashKey = HashKey::from_bytes([6; 32]);
+pub(crate) const AGENT: AgentId = AgentId::from_bytes([10; 16]);
+pub(crate) const STORE: StoreId = StoreId::from_bytes([11; 16]);
+pub(crate) const DOOR: DoorId = DoorId::from_bytes([1; 16]);
 const EPOCH: Epoch = Epoch {
     counter: 1,
     nonce: [12; 16],
 };
 
 /// Not random at all, and different each time.
-pub struct Counting(pub Mutex<u8>);
+pub(crate) struct Counting(pub(crate) Mutex<u8>);
 
 impl Randomness for Counting {
     fn fill(&self, bytes: &mut [u8]) {
@@ -45,7 +45,7 @@ impl Randomness for Counting {
 }
 
 /// The time of day, as a constant and the machine's own pace.
-pub struct Started(pub Instant);
+pub(crate) struct Started(pub(crate) Instant);
 
 impl Clock for Started {
     fn now(&self) -> Timestamp {
@@ -55,21 +55,21 @@ impl Clock for Started {
 
 /// What the server knows and was told.
 #[derive(Clone, Default)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// How many connections of the agent were welcomed.
-    pub welcomed: u32,
-    pub whole_tables: u32,
-    pub deltas: u32,
-    pub renewed: u32,
-    pub acknowledged: Option<Acknowledgement>,
-    pub events: Vec<DoorEvent>,
+    pub(crate) welcomed: u32,
+    pub(crate) whole_tables: u32,
+    pub(crate) deltas: u32,
+    pub(crate) renewed: u32,
+    pub(crate) acknowledged: Option<Acknowledgement>,
+    pub(crate) events: Vec<DoorEvent>,
     /// Events that arrived again although they were stored.
-    pub events_again: u32,
-    pub joined: Vec<AgentKey>,
+    pub(crate) events_again: u32,
+    pub(crate) joined: Vec<AgentKey>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Network {
+pub(crate) enum Network {
     Up,
     /// Connections are cut, and new ones are closed at once.
     Down,
@@ -79,25 +79,28 @@ pub enum Network {
 
 /// What may go wrong with the first answer to a join token.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum FirstJoin {
+pub(crate) enum FirstJoin {
     Answered,
     AnswerLost,
 }
 
-pub struct Stub {
-    pub address: SocketAddr,
-    pub token: JoinTokenText,
+type Log = BTreeMap<EntryKey, (u64, Option<Entry>)>;
+
+pub(crate) struct Stub {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: JoinTokenText,
     authority: Authority,
     started: Started,
-    rows: Mutex<(u64, BTreeMap<EntryKey, (u64, Option<Entry>)>)>,
-    pub heard: watch::Sender<Heard>,
+    /// The revision, and what became of each entry at which one.
+    rows: Mutex<(u64, Log)>,
+    pub(crate) heard: watch::Sender<Heard>,
     woken: watch::Sender<u64>,
-    pub network: watch::Sender<Network>,
+    pub(crate) network: watch::Sender<Network>,
     first_join: Mutex<FirstJoin>,
 }
 
 impl Stub {
-    pub async fn start(first_join: FirstJoin) -> Arc<Self> {
+    pub(crate) async fn start(first_join: FirstJoin) -> Arc<Self> {
         let authority = Authority::create([[1; 32], [2; 32], [3; 32]]).expect("certificates");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let token = JoinTokenText::random(authority.fingerprint(), &Counting(Mutex::new(40)));
@@ -127,7 +130,7 @@ impl Stub {
     }
 
     /// Commits changes, as one revision.
-    pub fn commit(&self, puts: Vec<Entry>, deletes: Vec<EntryKey>) -> Revision {
+    pub(crate) fn commit(&self, puts: Vec<Entry>, deletes: Vec<EntryKey>) -> Revision {
         let mut rows = self.rows.lock().expect("no panic");
         rows.0 += 1;
         let revision = rows.0;
@@ -141,7 +144,7 @@ impl Stub {
         Revision::new(revision)
     }
 
-    pub fn hash(&self) -> TableHash {
+    pub(crate) fn hash(&self) -> TableHash {
         let rows = self.rows.lock().expect("no panic");
         let entries = rows.1.values().filter_map(|(_, entry)| entry.as_ref());
         entries.fold(TableHash::EMPTY, |hash, entry| {
@@ -184,7 +187,7 @@ impl Stub {
     }
 
     /// Waits until what was heard is so, 20 seconds at most.
-    pub async fn wait_for(&self, what: &str, so: impl FnMut(&Heard) -> bool) -> Heard {
+    pub(crate) async fn wait_for(&self, what: &str, so: impl FnMut(&Heard) -> bool) -> Heard {
         let mut heard = self.heard.subscribe();
         let waiting = heard.wait_for(so);
         let heard = tokio::time::timeout(Duration::from_secs(20), waiting).await;
