@@ -1,13 +1,13 @@
 //! What runs beside the doors and decides without the server.
 //!
-//! Owns: the table and the door events on disk ([`disk`]), the thread that decides ([`decisions`]),
+//! Owns: the table and the door events on disk (`disk`), the thread that decides (`decisions`),
 //! the lease, the clocks ([`clock`]), readers ([`reader`]) and strikes ([`strike`]).
 //!
 //! Refuses to know: the server, the console, how the table is compiled.
 
 pub mod clock;
-pub mod decisions;
-pub mod disk;
+mod decisions;
+mod disk;
 mod events;
 mod identity_file;
 mod join;

@@ -297,16 +297,17 @@ async fn keep_connected(
     let mut failures = 0;
     for address in settings.servers.iter().cycle() {
         connected.mark_unchanged();
-        let stream = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            stream = connector.connect(address) => stream,
+        let speaking = async {
+            match connector.connect(address).await {
+                Ok(stream) => speak(stream, agent, ask).await,
+                Err(error) => Over::Broken(error),
+            }
         };
-        let over = match stream {
-            Ok(stream) => speak(stream, agent, ask, stop).await,
-            Err(error) => Over::Broken(error),
+        let over = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            over = speaking => over,
         };
         ask = match over {
-            Over::Stopped => return Ok(()),
             Over::CannotGoOn => return Err(AgentError::CannotGoOn),
             Over::Ended(Ending::Protocol) => Ask::Whole,
             Over::Ended(_) | Over::Broken(_) => Ask::Changes,

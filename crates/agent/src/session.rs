@@ -15,7 +15,6 @@ use offgate_link::frame;
 use offgate_link::message::{EVENTS_LIMIT, ToAgent, ToServer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::BootClock;
 use crate::decisions::{Changed, Decisions, EntryChange};
@@ -57,9 +56,6 @@ pub(crate) enum Ask {
 /// Why a connection is over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Over {
-    /// This agent is stopping.
-    #[error("this agent is stopping")]
-    Stopped,
     /// One of the two ended it.
     #[error("the conversation ended: {0:?}")]
     Ended(Ending),
@@ -103,19 +99,19 @@ const fn position(held: Held) -> Position {
     }
 }
 
-/// Speaks until the connection is over.
+/// Speaks until the connection is over. Dropped only when the whole agent stops: a change may be
+/// in memory and not handed to the disk yet.
 pub(crate) async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     agent: &Agent,
     ask: Ask,
-    stop: &CancellationToken,
 ) -> Over {
     let mut speaking = Speaking {
         stream,
         agent,
         told: 0,
     };
-    let over = match speaking.run(ask, stop).await {
+    let over = match speaking.run(ask).await {
         Ok(never) => match never {},
         Err(over) => over,
     };
@@ -134,20 +130,12 @@ struct Speaking<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
-    async fn run(
-        &mut self,
-        ask: Ask,
-        stop: &CancellationToken,
-    ) -> Result<std::convert::Infallible, Over> {
+    async fn run(&mut self, ask: Ask) -> Result<std::convert::Infallible, Over> {
         let agent = self.agent;
         let boot = || agent.boot_clock.now();
         // What is on disk must not lag behind what is in memory when the two are compared with
         // what the server has.
-        let settled = tokio::select! {
-            () = stop.cancelled() => return Err(Over::Stopped),
-            settled = agent.keeper.settled() => settled,
-        };
-        let settled = settled.filter(|_| ask == Ask::Changes);
+        let settled = agent.keeper.settled().await.filter(|_| ask == Ask::Changes);
         let mut durable = agent.keeper.durable();
         let mut kept = agent.recorder.kept();
         let mut end = AgentEnd::new(
@@ -164,7 +152,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
             .await?;
         loop {
             let input = tokio::select! {
-                () = stop.cancelled() => return Err(Over::Stopped),
                 read = self.stream.read(&mut arrived) => {
                     let read = read?;
                     if read == 0 {

@@ -50,10 +50,10 @@ pub(crate) mod simulated;
 
 use std::io;
 
-pub use real::Folder;
+pub(crate) use real::Folder;
 
 /// The few things an agent asks of a folder.
-pub trait Disk: Send {
+pub(crate) trait Disk: Send {
     /// The names of the files in it.
     ///
     /// # Errors
@@ -98,7 +98,7 @@ pub trait Disk: Send {
 }
 
 /// An open file.
-pub trait DiskFile: Send {
+pub(crate) trait DiskFile: Send {
     /// Writes all of `bytes` at `offset`.
     ///
     /// # Errors

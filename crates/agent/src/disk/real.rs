@@ -9,7 +9,7 @@ use super::{Disk, DiskFile};
 
 /// A folder of the file system, readable by its owner alone.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
 }
 
@@ -18,7 +18,7 @@ impl Folder {
     ///
     /// # Errors
     /// It is neither there nor can it be made.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -32,7 +32,7 @@ impl Folder {
     ///
     /// # Errors
     /// The file may or may not be there; what it had before is whole.
-    pub fn write_whole(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write_whole(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let unfinished = format!("{name}.new");
         let mut file = self.create(&unfinished)?;
         file.write_at(0, bytes)?;
@@ -45,7 +45,7 @@ impl Folder {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    pub fn read_if_there(&mut self, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn read_if_there(&mut self, name: &str) -> io::Result<Option<Vec<u8>>> {
         match self.read(name) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
