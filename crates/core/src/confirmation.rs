@@ -83,6 +83,15 @@ pub fn standing(facts: &DoorFacts, decided_at: Timestamp, now: Timestamp) -> Doo
     }
 }
 
+/// Until when a door may open without having heard the server again, whose answer to its last
+/// renewal left at `renewed_at`: its lease, and a margin of 1 % and a second for clocks that do
+/// not run alike.
+#[must_use]
+pub fn works_alone_until(renewed_at: Timestamp, lease: crate::place::LeaseLength) -> Timestamp {
+    let margin = lease.duration() / 100 + std::time::Duration::from_secs(1);
+    renewed_at.plus(lease.duration()).plus(margin)
+}
+
 /// Whether a door with this standing may be counted as refusing, by its own word or its limit.
 #[must_use]
 pub const fn is_settled(standing: DoorStanding) -> bool {

@@ -1,1 +1,22 @@
-//! x
+//! What Offgate remembers: people, doors, the log, and what every door has said.
+//!
+//! Owns: transactions, group commit, the log with its revisions, the projection of door tables,
+//! queries. The database engine is behind a trait; SQLite is the one there is.
+//!
+//! Refuses to know: HTTP, the link, and rules. Whether something may be done is `offgate_core`'s
+//! to decide; the store loads what that needs and applies what it says, in one transaction.
+
+pub mod engine;
+mod error;
+mod projection;
+mod reader;
+mod sqlite;
+mod store;
+mod writer;
+
+pub use engine::{Heard, StoreIdentity, TableHead};
+pub use error::StoreError;
+pub use reader::{Reader, TableChanges};
+pub use sqlite::DATABASE_FILE;
+pub use store::Store;
+pub use writer::{Outcome, Pulse};

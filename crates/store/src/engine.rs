@@ -1,0 +1,164 @@
+//! What a database engine must be able to do.
+//!
+//! An engine answers what the rules ask ([`Records`]) and applies what they decide, inside one
+//! transaction. The writer above it is the same for every engine, and so is the suite of tests
+//! that says whether something is one.
+
+use std::collections::BTreeSet;
+
+use offgate_core::actor::Actor;
+use offgate_core::change::Change;
+use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, PolicyId, StoreId, UserId};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::pin::PinSalt;
+use offgate_core::records::Records;
+use offgate_core::table::entry::{EntryKey, TableHash};
+
+use crate::error::StoreError;
+
+/// Which store this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreIdentity {
+    /// Its id.
+    pub store: StoreId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// The salt of its PINs.
+    pub pin_salt: PinSalt,
+}
+
+/// An engine.
+pub trait Engine: Send + 'static {
+    /// Which store this is.
+    fn identity(&self) -> StoreIdentity;
+
+    /// Runs `work` in one transaction and commits it. When `work` fails, nothing has happened.
+    ///
+    /// # Errors
+    /// Those of `work`; [`StoreError::OutcomeUnknown`] when the commit itself failed in a way
+    /// that does not tell.
+    fn batch(
+        &mut self,
+        work: &mut dyn FnMut(&mut dyn Batch) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Takes what was deleted out of every file the engine keeps.
+    ///
+    /// # Errors
+    /// It could not be done now.
+    fn forget(&mut self) -> Result<(), StoreError>;
+}
+
+/// Whether a door must come to refuse or to admit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirms {
+    /// Refuse.
+    Refuse,
+    /// Admit.
+    Admit,
+}
+
+impl Confirms {
+    /// The name in rows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Admit => "admit",
+        }
+    }
+}
+
+/// An agent's table as the store has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableHead {
+    /// The revision of the last change that touched it.
+    pub revision: Revision,
+    /// Its hash.
+    pub hash: TableHash,
+}
+
+/// One transaction of an engine.
+pub trait Batch: Records<Error = StoreError> {
+    /// Which store this is.
+    fn identity(&self) -> StoreIdentity;
+    /// The position of the last change.
+    ///
+    /// # Errors
+    /// Here and below: the engine could not do it.
+    fn head(&self) -> Result<Revision, StoreError>;
+    /// The revision that a command with this id led to, if it was carried out.
+    fn carried_out(&self, id: CommandId) -> Result<Option<Revision>, StoreError>;
+    /// Remembers that a command was carried out, and forgets those of more than a week ago.
+    fn remember(
+        &mut self,
+        id: CommandId,
+        revision: Revision,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Applies a change to the rows and writes its log entry at `revision`.
+    fn apply(
+        &mut self,
+        actor: Actor,
+        revision: Revision,
+        change: &Change,
+        salt: [u8; 16],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// People (present ones) directly in one of these groups, or with one of these policies of
+    /// their own.
+    fn people_with(
+        &self,
+        groups: &BTreeSet<GroupId>,
+        policies: &BTreeSet<PolicyId>,
+    ) -> Result<BTreeSet<UserId>, StoreError>;
+    /// The keys of every entry an agent's table has.
+    fn entry_keys(&self, agent: AgentId) -> Result<BTreeSet<EntryKey>, StoreError>;
+    /// The bytes of an entry of an agent's table.
+    fn entry(&self, agent: AgentId, key: EntryKey) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Writes an entry of an agent's table, or that it is gone.
+    fn write_entry(
+        &mut self,
+        agent: AgentId,
+        key: EntryKey,
+        revision: Revision,
+        encoded: Option<&[u8]>,
+    ) -> Result<(), StoreError>;
+    /// An agent's table as a whole; none before anything was written.
+    fn table_head(&self, agent: AgentId) -> Result<Option<TableHead>, StoreError>;
+    /// Writes what an agent's table is as a whole.
+    fn write_table_head(&mut self, agent: AgentId, head: TableHead) -> Result<(), StoreError>;
+    /// Notes that a door must confirm a change about a person.
+    fn await_confirmation(
+        &mut self,
+        user: UserId,
+        revision: Revision,
+        door: DoorId,
+        agent: AgentId,
+        confirms: Confirms,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Keeps an agent's signed acknowledgement, and confirms what waited for it.
+    fn acknowledge(
+        &mut self,
+        agent: AgentId,
+        revision: Revision,
+        statement: &[u8],
+        signature: &[u8; 64],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Notes that an agent was heard.
+    fn contact(&mut self, agent: AgentId, contact: Heard, now: Timestamp)
+    -> Result<(), StoreError>;
+}
+
+/// How an agent was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It greeted, or said anything.
+    Connected,
+    /// Its lease was renewed.
+    Renewed,
+    /// Its connection ended.
+    Gone,
+}

@@ -1,0 +1,147 @@
+//! Keeps every agent's table in step with the records, in the transaction that changes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use offgate_core::agent::Agent;
+use offgate_core::change::Change;
+use offgate_core::id::{AgentId, UserId};
+use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::table::compile::{self, Scope, Touched};
+use offgate_core::table::entry::{EntryKey, EntryKind, TableHash};
+
+use crate::engine::{Batch, Confirms, TableHead};
+use crate::error::StoreError;
+
+/// Compiles again what a change, which has been applied, touched, writes what came out different,
+/// and notes which doors must confirm it.
+pub(crate) fn project(
+    batch: &mut dyn Batch,
+    change: &Change,
+    revision: Revision,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let agents: BTreeMap<AgentId, Agent> = batch
+        .agents()?
+        .into_iter()
+        .map(|agent| (agent.id, agent))
+        .collect();
+    let touched = compile::touched(batch, change)?;
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let mut everywhere = BTreeSet::new();
+    let mut furniture = BTreeSet::new();
+    let mut whole = BTreeSet::new();
+    for touched in touched {
+        match touched {
+            Touched::User(user) => {
+                everywhere.insert(user);
+            }
+            Touched::MembersOf(group) => {
+                let groups = compile::groups_below(batch, group)?;
+                everywhere.extend(batch.people_with(&groups, &BTreeSet::new())?);
+            }
+            Touched::Furniture(agent) => {
+                furniture.insert(agent);
+            }
+            Touched::Agent(agent) => {
+                whole.insert(agent);
+            }
+        }
+    }
+    let confirms = confirms(change);
+    let salt = batch.identity().pin_salt;
+    for agent in agents.values() {
+        let mut keys: BTreeSet<EntryKey> = everywhere
+            .iter()
+            .map(|user| EntryKey::user(*user))
+            .collect();
+        let all = whole.contains(&agent.id);
+        if keys.is_empty() && !all && !furniture.contains(&agent.id) {
+            continue;
+        }
+        let scope = Scope::of(batch, agent, salt)?;
+        if all || furniture.contains(&agent.id) {
+            keys.extend(scope.furniture_keys());
+            let known = batch.entry_keys(agent.id)?;
+            keys.extend(
+                known
+                    .into_iter()
+                    .filter(|key| all || key.kind != EntryKind::User),
+            );
+        }
+        if all {
+            keys.extend(reached(batch, &scope)?.into_iter().map(EntryKey::user));
+        }
+        let changed = write(batch, agent, &scope, &keys, revision)?;
+        if let Some((user, confirms)) = confirms
+            && changed.contains(&EntryKey::user(user))
+        {
+            let doors: Vec<_> = scope.doors().map(|door| door.id).collect();
+            for door in doors {
+                batch.await_confirmation(user, revision, door, agent.id, confirms, now)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Everybody whom one of an agent's policies reaches, directly or through groups.
+fn reached(batch: &dyn Batch, scope: &Scope) -> Result<BTreeSet<UserId>, StoreError> {
+    let policies: BTreeSet<_> = scope.policies().collect();
+    let mut groups = BTreeSet::new();
+    for group in batch.groups()? {
+        if !group.policies.is_disjoint(&policies) {
+            groups.extend(compile::groups_below(batch, group.id)?);
+        }
+    }
+    batch.people_with(&groups, &policies)
+}
+
+/// Writes those of the entries that are not as they were. Says which.
+fn write(
+    batch: &mut dyn Batch,
+    agent: &Agent,
+    scope: &Scope,
+    keys: &BTreeSet<EntryKey>,
+    revision: Revision,
+) -> Result<BTreeSet<EntryKey>, StoreError> {
+    let mut hash = batch
+        .table_head(agent.id)?
+        .map_or(TableHash::EMPTY, |head| head.hash);
+    let mut changed = BTreeSet::new();
+    for key in keys {
+        let before = batch.entry(agent.id, *key)?;
+        let after = compile::entry(batch, scope, *key)?.map(|entry| entry.encode());
+        if before == after {
+            continue;
+        }
+        if let Some(before) = before {
+            hash = hash.without(&agent.hash_key, &before);
+        }
+        if let Some(after) = &after {
+            hash = hash.with(&agent.hash_key, after);
+        }
+        batch.write_entry(agent.id, *key, revision, after.as_deref())?;
+        changed.insert(*key);
+    }
+    if !changed.is_empty() {
+        batch.write_table_head(agent.id, TableHead { revision, hash })?;
+    }
+    Ok(changed)
+}
+
+/// Whether the doors that know this person must confirm the change, and what.
+const fn confirms(change: &Change) -> Option<(UserId, Confirms)> {
+    match change {
+        Change::UserDeactivated { user, .. } | Change::CredentialLost { user, .. } => {
+            Some((*user, Confirms::Refuse))
+        }
+        Change::UserRemoved { tombstone, .. } => Some((tombstone.id, Confirms::Refuse)),
+        Change::CredentialRemoved { credential, .. } => Some((credential.user, Confirms::Refuse)),
+        Change::UserReactivated { user, .. } | Change::CredentialFound { user, .. } => {
+            Some((*user, Confirms::Admit))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,343 @@
+//! One transaction: the rules' questions, applied changes, the log, door tables, evidence.
+
+use std::collections::BTreeSet;
+
+use offgate_core::actor::Actor;
+use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
+use offgate_core::change::Change;
+use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::id::{
+    AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId,
+    OperatorId, PolicyId, ScheduleId, SiteId, UserId,
+};
+use offgate_core::log::{self, Detail, Subject};
+use offgate_core::operator::Operator;
+use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::pin::PinDigest;
+use offgate_core::place::{Door, DoorGroup, Site};
+use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
+use offgate_core::records::{CardUse, PinUse, Records};
+use offgate_core::table::entry::EntryKey;
+use offgate_core::text::Email;
+use offgate_core::user::UserRecord;
+use rusqlite::{Connection, params};
+
+use super::apply;
+use super::read::Rows;
+use super::rows::{actor_columns, all, ids, number, one, revision};
+use super::tables;
+use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead};
+use crate::error::StoreError;
+
+/// How long commands are remembered, in microseconds: a week.
+const REMEMBERED: i64 = 7 * 24 * 3600 * 1_000_000;
+
+pub(super) struct SqliteBatch<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) identity: StoreIdentity,
+}
+
+/// The name of a subject in rows, and its id.
+fn subject(subject: Subject) -> (&'static str, Option<[u8; 16]>) {
+    match subject {
+        Subject::User(id) => ("user", Some(*id.as_bytes())),
+        Subject::Group(id) => ("group", Some(*id.as_bytes())),
+        Subject::Site(id) => ("site", Some(*id.as_bytes())),
+        Subject::Door(id) => ("door", Some(*id.as_bytes())),
+        Subject::DoorGroup(id) => ("door-group", Some(*id.as_bytes())),
+        Subject::Policy(id) => ("policy", Some(*id.as_bytes())),
+        Subject::Schedule(id) => ("schedule", Some(*id.as_bytes())),
+        Subject::HolidayGroup(id) => ("holiday-group", Some(*id.as_bytes())),
+        Subject::Agent(id) => ("agent", Some(*id.as_bytes())),
+        Subject::JoinToken(id) => ("join-token", Some(*id.as_bytes())),
+        Subject::Operator(id) => ("operator", Some(*id.as_bytes())),
+        Subject::Store => ("store", None),
+    }
+}
+
+/// Details as text: a line for each, with the field and both sides, parted by control characters
+/// that no checked text can contain.
+fn details(details: &[Detail]) -> String {
+    let line = |detail: &Detail| {
+        format!(
+            "{}\u{1f}{}\u{1f}{}",
+            detail.field,
+            detail.before.as_deref().unwrap_or("\u{0}"),
+            detail.after.as_deref().unwrap_or("\u{0}")
+        )
+    };
+    details.iter().map(line).collect::<Vec<_>>().join("\u{1e}")
+}
+
+impl SqliteBatch<'_> {
+    fn run(&self, sql: &'static str, parameters: impl rusqlite::Params) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql)?.execute(parameters)?;
+        Ok(())
+    }
+}
+
+impl Batch for SqliteBatch<'_> {
+    fn identity(&self) -> StoreIdentity {
+        self.identity
+    }
+
+    fn head(&self) -> Result<Revision, StoreError> {
+        tables::head(self.connection)
+    }
+
+    fn carried_out(&self, id: CommandId) -> Result<Option<Revision>, StoreError> {
+        one(
+            self.connection,
+            "SELECT revision FROM command WHERE id = ?1",
+            params![id.as_bytes()],
+            |row| Ok(revision(row.get(0)?)),
+        )
+    }
+
+    fn remember(
+        &mut self,
+        id: CommandId,
+        revision: Revision,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let now = now.microseconds();
+        self.run(
+            "DELETE FROM command WHERE at < ?1",
+            params![now.saturating_sub(REMEMBERED)],
+        )?;
+        self.run(
+            "INSERT INTO command (id, revision, at) VALUES (?1, ?2, ?3)",
+            params![id.as_bytes(), number(revision), now],
+        )
+    }
+
+    fn apply(
+        &mut self,
+        actor: Actor,
+        revision: Revision,
+        change: &Change,
+        salt: [u8; 16],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        apply::change(self.connection, revision, change, now)?;
+        let entry = log::entry(change);
+        let details = details(&entry.details);
+        let hash = blake3::Hasher::new()
+            .update(b"offgate log details 1")
+            .update(&salt)
+            .update(details.as_bytes())
+            .finalize();
+        let (actor, actor_id) = actor_columns(actor);
+        let (subject, subject_id) = subject(entry.subject);
+        self.run(
+            "INSERT INTO log (revision, at, actor, actor_id, kind, subject, subject_id, \
+             details_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                number(revision),
+                now.microseconds(),
+                actor,
+                actor_id,
+                entry.kind,
+                subject,
+                subject_id,
+                hash.as_bytes()
+            ],
+        )?;
+        self.run(
+            "INSERT INTO log_detail (revision, salt, details) VALUES (?1, ?2, ?3)",
+            params![number(revision), salt, details],
+        )
+    }
+
+    fn people_with(
+        &self,
+        groups: &BTreeSet<GroupId>,
+        policies: &BTreeSet<PolicyId>,
+    ) -> Result<BTreeSet<UserId>, StoreError> {
+        let mut people = BTreeSet::new();
+        for group in groups {
+            people.extend(ids(
+                self.connection,
+                "SELECT user FROM membership WHERE user_group = ?1",
+                params![group.as_bytes()],
+                UserId::from_bytes,
+            )?);
+        }
+        for policy in policies {
+            people.extend(ids(
+                self.connection,
+                "SELECT user FROM user_policy WHERE policy = ?1",
+                params![policy.as_bytes()],
+                UserId::from_bytes,
+            )?);
+        }
+        Ok(people)
+    }
+
+    fn entry_keys(&self, agent: AgentId) -> Result<BTreeSet<EntryKey>, StoreError> {
+        let keys = all(
+            self.connection,
+            "SELECT kind, id FROM agent_entry WHERE agent = ?1 AND encoded IS NOT NULL",
+            params![agent.as_bytes()],
+            |row| {
+                EntryKey::from_parts(row.get(0)?, row.get(1)?)
+                    .ok_or(StoreError::Damaged("a table entry of no known kind"))
+            },
+        )?;
+        Ok(keys.into_iter().collect())
+    }
+
+    fn entry(&self, agent: AgentId, key: EntryKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = one(
+            self.connection,
+            "SELECT encoded FROM agent_entry WHERE agent = ?1 AND kind = ?2 AND id = ?3",
+            params![agent.as_bytes(), key.kind as u8, key.id],
+            |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
+        )?;
+        Ok(found.flatten())
+    }
+
+    fn write_entry(
+        &mut self,
+        agent: AgentId,
+        key: EntryKey,
+        revision: Revision,
+        encoded: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO agent_entry (agent, kind, id, revision, encoded) \
+             VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (agent, kind, id) DO UPDATE SET revision = ?4, encoded = ?5",
+            params![
+                agent.as_bytes(),
+                key.kind as u8,
+                key.id,
+                number(revision),
+                encoded
+            ],
+        )
+    }
+
+    fn table_head(&self, agent: AgentId) -> Result<Option<TableHead>, StoreError> {
+        tables::table_head(self.connection, agent)
+    }
+
+    fn write_table_head(&mut self, agent: AgentId, head: TableHead) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO agent_table (agent, revision, hash) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (agent) DO UPDATE SET revision = ?2, hash = ?3",
+            params![agent.as_bytes(), number(head.revision), head.hash.0],
+        )
+    }
+
+    fn await_confirmation(
+        &mut self,
+        user: UserId,
+        revision: Revision,
+        door: DoorId,
+        agent: AgentId,
+        confirms: Confirms,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO confirmation (user, revision, door, agent, what, decided_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                user.as_bytes(),
+                number(revision),
+                door.as_bytes(),
+                agent.as_bytes(),
+                confirms.name(),
+                now.microseconds()
+            ],
+        )
+    }
+
+    fn acknowledge(
+        &mut self,
+        agent: AgentId,
+        revision: Revision,
+        statement: &[u8],
+        signature: &[u8; 64],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR IGNORE INTO acknowledgement \
+             (agent, revision, received_at, statement, signature) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                agent.as_bytes(),
+                number(revision),
+                now.microseconds(),
+                statement,
+                signature
+            ],
+        )?;
+        self.run(
+            "UPDATE confirmation SET confirmed_at = ?3 \
+             WHERE agent = ?1 AND revision <= ?2 AND confirmed_at IS NULL",
+            params![agent.as_bytes(), number(revision), now.microseconds()],
+        )
+    }
+
+    fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {
+        let now = now.microseconds();
+        let (connected, renewed) = match heard {
+            Heard::Connected => (true, None),
+            Heard::Renewed => (true, Some(now)),
+            Heard::Gone => (false, None),
+        };
+        self.run(
+            "INSERT INTO contact (agent, connected, heard_at, renewed_at) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (agent) DO UPDATE SET connected = ?2, \
+             heard_at = CASE WHEN ?2 THEN ?3 ELSE heard_at END, \
+             renewed_at = coalesce(?4, renewed_at)",
+            params![agent.as_bytes(), connected, now, renewed],
+        )
+    }
+}
+
+macro_rules! delegate {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+) => {
+        impl Records for SqliteBatch<'_> {
+            type Error = StoreError;
+            $(fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                Rows(self.connection).$name($($argument),*)
+            })+
+        }
+    };
+}
+
+delegate! {
+    user(id: UserId) -> Option<UserRecord>;
+    credential(id: CredentialId) -> Option<Credential>;
+    credentials_of(user: UserId) -> Vec<Credential>;
+    pin_use(pin: &PinDigest, now: Timestamp) -> PinUse;
+    card_use(token: &CardToken) -> CardUse;
+    plate_holders(plate: &Plate) -> Vec<Credential>;
+    pin_refusals(actor: Actor, since: Timestamp) -> u64;
+    doors_not_confirmed(user: UserId, now: Timestamp) -> Vec<DoorId>;
+    group(id: GroupId) -> Option<Group>;
+    groups() -> Vec<Group>;
+    members(group: GroupId) -> u64;
+    site(id: SiteId) -> Option<Site>;
+    sites() -> Vec<Site>;
+    door(id: DoorId) -> Option<Door>;
+    doors() -> Vec<Door>;
+    door_group(id: DoorGroupId) -> Option<DoorGroup>;
+    door_groups() -> Vec<DoorGroup>;
+    policy(id: PolicyId) -> Option<Policy>;
+    policies() -> Vec<Policy>;
+    policy_holders(policy: PolicyId) -> u64;
+    schedule(id: ScheduleId) -> Option<Schedule>;
+    schedules() -> Vec<Schedule>;
+    holiday_group(id: HolidayGroupId) -> Option<HolidayGroup>;
+    holiday_groups() -> Vec<HolidayGroup>;
+    agent(id: AgentId) -> Option<Agent>;
+    agents() -> Vec<Agent>;
+    join_token(id: JoinTokenId) -> Option<JoinToken>;
+    join_token_with(secret: &JoinSecretHash) -> Option<JoinToken>;
+    operator(id: OperatorId) -> Option<Operator>;
+    operators() -> Vec<Operator>;
+    operator_by_email(email: &Email) -> Option<Operator>;
+    calendars_from() -> i16;
+}

@@ -1,0 +1,169 @@
+//! The SQLite engine: one connection that writes, others that read.
+//!
+//! Owns: the file, its settings, its schema. Knows no rule.
+
+mod apply;
+mod batch;
+mod furniture;
+mod people;
+mod read;
+mod rows;
+pub(crate) mod tables;
+
+use std::path::Path;
+use std::time::Duration;
+
+use offgate_core::id::StoreId;
+use offgate_core::parameters::{Epoch, Randomness};
+use offgate_core::pin::PinSalt;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use crate::engine::{Batch, Engine, StoreIdentity};
+use crate::error::StoreError;
+
+pub(crate) use read::Rows;
+
+/// The name of the database in the data directory.
+pub const DATABASE_FILE: &str = "offgate.db";
+
+const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_first.sql")];
+
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
+
+fn set_up(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Pages of people who were removed are overwritten, in the file and in the log.
+    connection.pragma_update(None, "secure_delete", true)?;
+    // A commit that was answered survives a power cut: a lost refusal opens a door.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}
+
+/// The connection that writes.
+pub(crate) struct Sqlite {
+    connection: Connection,
+    identity: StoreIdentity,
+}
+
+impl Sqlite {
+    /// Opens the database, makes it if there is none, and brings its schema up to date.
+    pub(crate) fn open(
+        path: &Path,
+        randomness: &dyn Randomness,
+        first_year: i16,
+    ) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(path)?;
+        set_up(&connection)?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        migrate(&mut connection, randomness, first_year)?;
+        let identity = Rows(&connection).identity()?;
+        Ok(Self {
+            connection,
+            identity,
+        })
+    }
+
+    /// Opens a connection that only reads.
+    pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        set_up(&connection)?;
+        Ok(connection)
+    }
+}
+
+fn migrate(
+    connection: &mut Connection,
+    randomness: &dyn Randomness,
+    first_year: i16,
+) -> Result<(), StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for (number, migration) in (1_i64..)
+        .zip(MIGRATIONS)
+        .skip_while(|(number, _)| *number <= found)
+    {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", number)?;
+    }
+    let exists: Option<i64> = transaction
+        .query_row("SELECT only FROM store", [], |row| row.get(0))
+        .optional()?;
+    if exists.is_none() {
+        let mut nonce = [0_u8; 16];
+        randomness.fill(&mut nonce);
+        transaction.execute(
+            "INSERT INTO store (only, id, epoch_counter, epoch_nonce, pin_salt, calendars_from) \
+             VALUES (1, ?1, 1, ?2, ?3, ?4)",
+            params![
+                StoreId::random(randomness).as_bytes(),
+                nonce,
+                PinSalt::random(randomness).as_bytes(),
+                first_year
+            ],
+        )?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+impl Engine for Sqlite {
+    fn identity(&self) -> StoreIdentity {
+        self.identity
+    }
+
+    fn batch(
+        &mut self,
+        work: &mut dyn FnMut(&mut dyn Batch) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        work(&mut batch::SqliteBatch {
+            connection: &transaction,
+            identity: self.identity,
+        })?;
+        // A commit that fails may still be found after a restart, so it is not "nothing happened".
+        transaction
+            .commit()
+            .map_err(|error| match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DiskFull) => {
+                    StoreError::Unavailable(error)
+                }
+                _ => StoreError::OutcomeUnknown,
+            })
+    }
+
+    fn forget(&mut self) -> Result<(), StoreError> {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+impl Rows<'_> {
+    fn identity(&self) -> Result<StoreIdentity, StoreError> {
+        let found = self.0.query_row(
+            "SELECT id, epoch_counter, epoch_nonce, pin_salt FROM store",
+            [],
+            |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?)),
+        )?;
+        let (store, counter, nonce, salt) = found;
+        Ok(StoreIdentity {
+            store: StoreId::from_bytes(store),
+            epoch: Epoch {
+                counter: u64::try_from(counter).unwrap_or(0),
+                nonce,
+            },
+            pin_salt: PinSalt::from_bytes(salt),
+        })
+    }
+}

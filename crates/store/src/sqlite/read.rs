@@ -1,0 +1,264 @@
+//! The answers to what the rules ask.
+
+use offgate_core::actor::Actor;
+use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
+use offgate_core::confirmation::{self, Contact, DoorFacts};
+use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::id::{
+    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
+    PolicyId, ScheduleId, SiteId, UserId,
+};
+use offgate_core::operator::Operator;
+use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::pin::PinDigest;
+use offgate_core::place::{Door, DoorGroup, LeaseLength, Site};
+use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
+use offgate_core::records::{CardUse, PinUse, Records};
+use offgate_core::text::{Email, fold};
+use offgate_core::user::{Standing, UserRecord};
+use rusqlite::{Connection, params};
+
+use super::people::{credential_columns, operator_columns};
+use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
+use super::{furniture, people};
+use crate::error::StoreError;
+
+/// The records, through one connection.
+pub(crate) struct Rows<'c>(pub(crate) &'c Connection);
+
+impl Rows<'_> {
+    fn count(&self, sql: &'static str, id: &[u8; 16]) -> Result<u64, StoreError> {
+        let count = one(self.0, sql, params![id], |row| Ok(row.get::<_, i64>(0)?))?;
+        Ok(count
+            .and_then(|count| u64::try_from(count).ok())
+            .unwrap_or(0))
+    }
+
+    /// What is known of each door that must confirm this person's change at `revision`.
+    pub(crate) fn door_facts(
+        &self,
+        user: UserId,
+        revision: Revision,
+    ) -> Result<Vec<DoorFacts>, StoreError> {
+        all(
+            self.0,
+            "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, k.renewed_at, \
+             d.lease_seconds, d.agent FROM confirmation c \
+             LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
+             WHERE c.user = ?1 AND c.revision = ?2",
+            params![user.as_bytes(), number(revision)],
+            |row| {
+                let connected: Option<i64> = row.get(2)?;
+                let lease = row
+                    .get::<_, Option<u32>>(5)?
+                    .and_then(LeaseLength::from_seconds)
+                    .unwrap_or(LeaseLength::ORDINARY);
+                let decided_by_somebody = optional_id!(row, 6, AgentId).is_some();
+                Ok(DoorFacts {
+                    door: id!(row, 0, DoorId),
+                    confirmed_at: instant(row.get(1)?),
+                    contact: match connected {
+                        Some(1) if decided_by_somebody => Contact::Connected,
+                        Some(_) => Contact::Silent {
+                            since: instant(row.get(3)?),
+                        },
+                        None => Contact::Silent { since: None },
+                    },
+                    works_alone_until: instant(row.get(4)?)
+                        .map(|renewed| confirmation::works_alone_until(renewed, lease)),
+                })
+            },
+        )
+    }
+}
+
+macro_rules! furniture {
+    ($($one:ident $all:ident $type:ident $id:ident $columns:literal;)+) => {$(
+        fn $one(&self, id: $id) -> Result<Option<$type>, StoreError> {
+            one(
+                self.0,
+                concat!("SELECT ", $columns, " WHERE id = ?1"),
+                params![id.as_bytes()],
+                |row| furniture::$one(self.0, row),
+            )
+        }
+        fn $all(&self) -> Result<Vec<$type>, StoreError> {
+            all(
+                self.0,
+                concat!("SELECT ", $columns, " ORDER BY id"),
+                [],
+                |row| furniture::$one(self.0, row),
+            )
+        }
+    )+};
+}
+
+impl Records for Rows<'_> {
+    type Error = StoreError;
+
+    fn user(&self, id: UserId) -> Result<Option<UserRecord>, StoreError> {
+        people::user(self.0, id)
+    }
+
+    fn credential(&self, id: CredentialId) -> Result<Option<Credential>, StoreError> {
+        one(
+            self.0,
+            concat!(credential_columns!(), "WHERE id = ?1"),
+            params![id.as_bytes()],
+            people::credential,
+        )
+    }
+
+    fn credentials_of(&self, user: UserId) -> Result<Vec<Credential>, StoreError> {
+        all(
+            self.0,
+            concat!(credential_columns!(), "WHERE user = ?1 ORDER BY id"),
+            params![user.as_bytes()],
+            people::credential,
+        )
+    }
+
+    fn pin_use(&self, pin: &PinDigest, now: Timestamp) -> Result<PinUse, StoreError> {
+        let taken = one(
+            self.0,
+            "SELECT 1 FROM credential WHERE pin_digest = ?1 \
+             UNION ALL SELECT 1 FROM retired_pin WHERE digest = ?1 AND until > ?2",
+            params![pin.as_bytes(), now.microseconds()],
+            |_| Ok(()),
+        )?;
+        Ok(taken.map_or(PinUse::Free, |()| PinUse::Taken))
+    }
+
+    fn card_use(&self, token: &CardToken) -> Result<CardUse, StoreError> {
+        let burned = one(
+            self.0,
+            "SELECT 1 FROM burned_card WHERE token = ?1",
+            params![token.as_str()],
+            |_| Ok(()),
+        )?;
+        if burned.is_some() {
+            return Ok(CardUse::Burned);
+        }
+        let holder = one(
+            self.0,
+            "SELECT user FROM credential WHERE card_token = ?1",
+            params![token.as_str()],
+            |row| Ok(id!(row, 0, UserId)),
+        )?;
+        Ok(holder.map_or(CardUse::Free, CardUse::Held))
+    }
+
+    fn plate_holders(&self, plate: &Plate) -> Result<Vec<Credential>, StoreError> {
+        all(
+            self.0,
+            concat!(credential_columns!(), "WHERE plate = ?1 ORDER BY id"),
+            params![plate.as_str()],
+            people::credential,
+        )
+    }
+
+    fn pin_refusals(&self, actor: Actor, since: Timestamp) -> Result<u64, StoreError> {
+        let (name, id) = actor_columns(actor);
+        let count = one(
+            self.0,
+            "SELECT count(*) FROM log WHERE kind = 'credential.pin-refused' AND actor = ?1 \
+             AND actor_id IS ?2 AND at >= ?3",
+            params![name, id, since.microseconds()],
+            |row| Ok(row.get::<_, i64>(0)?),
+        )?;
+        Ok(count
+            .and_then(|count| u64::try_from(count).ok())
+            .unwrap_or(0))
+    }
+
+    fn doors_not_confirmed(&self, user: UserId, now: Timestamp) -> Result<Vec<DoorId>, StoreError> {
+        let Some(UserRecord::Present(person)) = self.user(user)? else {
+            return Ok(Vec::new());
+        };
+        let Standing::Deactivated(deactivation) = person.standing else {
+            return Ok(Vec::new());
+        };
+        let facts = self.door_facts(user, deactivation.revision)?;
+        let open = facts.into_iter().filter(|facts| {
+            !confirmation::is_settled(confirmation::standing(facts, deactivation.at, now))
+        });
+        Ok(open.map(|facts| facts.door).collect())
+    }
+
+    furniture! {
+        group groups Group GroupId "id, revision, name, parent FROM user_group";
+        site sites Site SiteId "id, revision, name, zone, default_policy FROM site";
+        door doors Door DoorId "id, revision, site, name, agent, lease_seconds FROM door";
+        door_group door_groups DoorGroup DoorGroupId "id, revision, name FROM door_group";
+        policy policies Policy PolicyId "id, revision, name, schedule FROM policy";
+        schedule schedules Schedule ScheduleId "id, revision, name, holiday_group FROM schedule";
+        holiday_group holiday_groups HolidayGroup HolidayGroupId "id, revision, name FROM holiday_group";
+        agent agents Agent AgentId "id, revision, name, key, hash_key, enrolled_at, revoked_at FROM agent";
+    }
+
+    fn members(&self, group: GroupId) -> Result<u64, StoreError> {
+        self.count(
+            "SELECT count(*) FROM membership WHERE user_group = ?1",
+            group.as_bytes(),
+        )
+    }
+
+    fn policy_holders(&self, policy: PolicyId) -> Result<u64, StoreError> {
+        self.count(
+            "SELECT count(*) FROM user_policy WHERE policy = ?1",
+            policy.as_bytes(),
+        )
+    }
+
+    fn join_token(&self, id: JoinTokenId) -> Result<Option<JoinToken>, StoreError> {
+        one(
+            self.0,
+            "SELECT id, secret, name, expires_at, state, used_by FROM join_token WHERE id = ?1",
+            params![id.as_bytes()],
+            |row| furniture::join_token(self.0, row),
+        )
+    }
+
+    fn join_token_with(&self, secret: &JoinSecretHash) -> Result<Option<JoinToken>, StoreError> {
+        one(
+            self.0,
+            "SELECT id, secret, name, expires_at, state, used_by FROM join_token WHERE secret = ?1",
+            params![secret.0],
+            |row| furniture::join_token(self.0, row),
+        )
+    }
+
+    fn operator(&self, id: OperatorId) -> Result<Option<Operator>, StoreError> {
+        one(
+            self.0,
+            concat!(operator_columns!(), "WHERE id = ?1"),
+            params![id.as_bytes()],
+            people::operator,
+        )
+    }
+
+    fn operators(&self) -> Result<Vec<Operator>, StoreError> {
+        all(
+            self.0,
+            concat!(operator_columns!(), "ORDER BY id"),
+            [],
+            people::operator,
+        )
+    }
+
+    fn operator_by_email(&self, email: &Email) -> Result<Option<Operator>, StoreError> {
+        one(
+            self.0,
+            concat!(operator_columns!(), "WHERE email_folded = ?1"),
+            params![fold(email.as_str())],
+            people::operator,
+        )
+    }
+
+    fn calendars_from(&self) -> Result<i16, StoreError> {
+        one(self.0, "SELECT calendars_from FROM store", [], |row| {
+            Ok(row.get(0)?)
+        })?
+        .ok_or(StoreError::Damaged("a store without its own row"))
+    }
+}

@@ -1,0 +1,83 @@
+//! Door tables, as they are read for the link.
+
+use offgate_core::id::AgentId;
+use offgate_core::parameters::Revision;
+use offgate_core::table::entry::{EntryKey, TableHash};
+use rusqlite::{Connection, params};
+
+use super::rows::{all, number, one, revision};
+use crate::engine::TableHead;
+use crate::error::StoreError;
+use crate::reader::TableChanges;
+
+/// The position of the last change in the log.
+pub(crate) fn head(connection: &Connection) -> Result<Revision, StoreError> {
+    let head = one(connection, "SELECT max(revision) FROM log", [], |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0))
+    })?;
+    Ok(revision(head.unwrap_or(0)))
+}
+
+/// An agent's table as a whole.
+pub(crate) fn table_head(
+    connection: &Connection,
+    agent: AgentId,
+) -> Result<Option<TableHead>, StoreError> {
+    one(
+        connection,
+        "SELECT revision, hash FROM agent_table WHERE agent = ?1",
+        params![agent.as_bytes()],
+        |row| {
+            Ok(TableHead {
+                revision: revision(row.get(0)?),
+                hash: TableHash(row.get(1)?),
+            })
+        },
+    )
+}
+
+/// What an agent's table has beyond a revision, head and entries as of one moment.
+pub(crate) fn since(
+    connection: &Connection,
+    agent: AgentId,
+    since: Option<Revision>,
+) -> Result<Option<TableChanges>, StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    let Some(head) = table_head(&transaction, agent)? else {
+        return Ok(None);
+    };
+    let rows = match since {
+        None => all(
+            &transaction,
+            "SELECT kind, id, encoded FROM agent_entry \
+             WHERE agent = ?1 AND encoded IS NOT NULL ORDER BY kind, id",
+            params![agent.as_bytes()],
+            read,
+        )?,
+        Some(since) => all(
+            &transaction,
+            "SELECT kind, id, encoded FROM agent_entry \
+             WHERE agent = ?1 AND revision > ?2 ORDER BY revision",
+            params![agent.as_bytes(), number(since)],
+            read,
+        )?,
+    };
+    let mut changes = TableChanges {
+        head,
+        puts: Vec::new(),
+        deletes: Vec::new(),
+    };
+    for (key, encoded) in rows {
+        match encoded {
+            Some(encoded) => changes.puts.push((key, encoded)),
+            None => changes.deletes.push(key),
+        }
+    }
+    Ok(Some(changes))
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<(EntryKey, Option<Vec<u8>>), StoreError> {
+    let key = EntryKey::from_parts(row.get(0)?, row.get(1)?)
+        .ok_or(StoreError::Damaged("a table entry of no known kind"))?;
+    Ok((key, row.get(2)?))
+}

@@ -1,0 +1,220 @@
+//! The handle through which everybody else uses a store.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use offgate_core::actor::Actor;
+use offgate_core::calendar::year;
+use offgate_core::command::Command;
+use offgate_core::id::{AgentId, CommandId};
+use offgate_core::parameters::{Clock, Randomness, Revision};
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::{Engine as _, Heard, StoreIdentity};
+use crate::error::StoreError;
+use crate::reader::Reader;
+use crate::sqlite::{DATABASE_FILE, Sqlite};
+use crate::writer::{Job, Outcome, Pulse, Request, Writer};
+
+/// How many jobs may wait for the writer.
+const WAITING: usize = 4096;
+/// How many connections for reading are kept.
+const READERS: usize = 8;
+
+/// A store. Clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    requests: SyncSender<Request>,
+    pulse: watch::Receiver<Pulse>,
+    identity: StoreIdentity,
+    readers: Arc<Readers>,
+}
+
+/// Connections for reading that nobody uses at the moment.
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // A panic while a list of connections is pushed to leaves the list as good as it was.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take(&self) -> Result<Connection, StoreError> {
+        let idle = self.idle().pop();
+        idle.map_or_else(|| Sqlite::open_reader(&self.path), Ok)
+    }
+
+    pub(crate) fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle();
+        if idle.len() < READERS {
+            idle.push(connection);
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store in a directory, makes both if they are not there, and starts its writer.
+    ///
+    /// # Errors
+    /// The directory or the database cannot be used, or a newer Offgate made it.
+    pub fn open(
+        directory: &Path,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Result<Self, StoreError> {
+        make_private(directory).map_err(StoreError::Directory)?;
+        let path = directory.join(DATABASE_FILE);
+        make_private_file(&path).map_err(StoreError::Directory)?;
+        let engine = Sqlite::open(&path, &*randomness, year(clock.now()))?;
+        let identity = engine.identity();
+        let (requests, inbox) = sync_channel(WAITING);
+        let (pulse, changed) = watch::channel(0);
+        let writer = Writer {
+            engine,
+            clock,
+            randomness,
+            pulse,
+        };
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(&inbox))
+            .map_err(StoreError::Directory)?;
+        let readers = Arc::new(Readers {
+            path,
+            idle: Mutex::new(Vec::new()),
+        });
+        Ok(Self {
+            requests,
+            pulse: changed,
+            identity,
+            readers,
+        })
+    }
+
+    /// Which store this is.
+    #[must_use]
+    pub const fn identity(&self) -> StoreIdentity {
+        self.identity
+    }
+
+    /// Judges a command and, if it is accepted, carries it out. The answer comes after the commit.
+    /// The same id again gets the same answer.
+    ///
+    /// # Errors
+    /// The store could not do it, or does not know whether it did.
+    pub async fn execute(
+        &self,
+        id: CommandId,
+        actor: Actor,
+        command: Command,
+    ) -> Result<Outcome, StoreError> {
+        self.ask(Job::Command {
+            id,
+            actor,
+            command: Box::new(command),
+        })?
+        .await
+        .unwrap_or(Err(StoreError::OutcomeUnknown))
+    }
+
+    /// As [`Self::execute`], for callers without a runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn execute_blocking(
+        &self,
+        id: CommandId,
+        actor: Actor,
+        command: Command,
+    ) -> Result<Outcome, StoreError> {
+        self.ask(Job::Command {
+            id,
+            actor,
+            command: Box::new(command),
+        })?
+        .blocking_recv()
+        .unwrap_or(Err(StoreError::OutcomeUnknown))
+    }
+
+    /// Keeps an agent's signed acknowledgement of a revision, which the caller has verified, and
+    /// confirms everything that waited for it.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_acknowledgement(
+        &self,
+        agent: AgentId,
+        revision: Revision,
+        statement: Vec<u8>,
+        signature: [u8; 64],
+    ) -> Result<(), StoreError> {
+        self.note(Job::Acknowledge {
+            agent,
+            revision,
+            statement,
+            signature,
+        })
+        .await
+    }
+
+    /// Notes that an agent was heard.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_contact(&self, agent: AgentId, heard: Heard) -> Result<(), StoreError> {
+        self.note(Job::Contact { agent, heard }).await
+    }
+
+    async fn note(&self, job: Job) -> Result<(), StoreError> {
+        self.ask(job)?
+            .await
+            .unwrap_or(Err(StoreError::OutcomeUnknown))
+            .map(|_| ())
+    }
+
+    fn ask(&self, job: Job) -> Result<oneshot::Receiver<Result<Outcome, StoreError>>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        match self.requests.try_send(Request { job, answer }) {
+            Ok(()) => Ok(answered),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                Err(StoreError::Overloaded)
+            }
+        }
+    }
+
+    /// Rises with every commit of this process.
+    #[must_use]
+    pub fn changed(&self) -> watch::Receiver<Pulse> {
+        self.pulse.clone()
+    }
+
+    /// What is on record.
+    #[must_use]
+    pub fn read(&self) -> Reader {
+        Reader::new(Arc::clone(&self.readers))
+    }
+}
+
+fn make_private(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))
+}
+
+fn make_private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
+}

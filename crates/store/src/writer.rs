@@ -1,0 +1,193 @@
+//! The one thread that writes.
+//!
+//! It takes every job that is waiting into one transaction (group commit), judges each command
+//! against the state the one before it left, and answers after the commit. A batch that fails is
+//! run again job by job, so that one bad job costs its neighbours nothing but time.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use offgate_core::actor::Actor;
+use offgate_core::change::Change;
+use offgate_core::command::Command;
+use offgate_core::decide::{Decision, decide};
+use offgate_core::id::{AgentId, CommandId};
+use offgate_core::parameters::{Clock, Randomness, Revision};
+use offgate_core::refusal::Refusal;
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::{Batch, Engine, Heard};
+use crate::error::StoreError;
+use crate::projection::project;
+
+/// How many jobs go into one transaction.
+const BATCH: usize = 256;
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was carried out, or nothing had to be; the log is at this revision.
+    Done {
+        /// The revision of its last change.
+        revision: Revision,
+    },
+    /// It was refused, and changed nothing.
+    Refused(Refusal),
+}
+
+/// What is written.
+pub(crate) enum Job {
+    Command {
+        id: CommandId,
+        actor: Actor,
+        command: Box<Command>,
+    },
+    Acknowledge {
+        agent: AgentId,
+        revision: Revision,
+        statement: Vec<u8>,
+        signature: [u8; 64],
+    },
+    Contact {
+        agent: AgentId,
+        heard: Heard,
+    },
+}
+
+pub(crate) struct Request {
+    pub(crate) job: Job,
+    pub(crate) answer: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// A number that rises with everything that pages may show.
+pub type Pulse = u64;
+
+pub(crate) struct Writer<E> {
+    pub(crate) engine: E,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) randomness: Arc<dyn Randomness>,
+    pub(crate) pulse: watch::Sender<Pulse>,
+}
+
+impl<E: Engine> Writer<E> {
+    /// Writes until every handle of the store is gone.
+    pub(crate) fn run(mut self, requests: &Receiver<Request>) {
+        loop {
+            let first = match requests.recv_timeout(Duration::from_secs(3600)) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut waiting = vec![first];
+            while waiting.len() < BATCH
+                && let Ok(next) = requests.try_recv()
+            {
+                waiting.push(next);
+            }
+            self.write(waiting);
+        }
+    }
+
+    fn write(&mut self, waiting: Vec<Request>) {
+        let jobs: Vec<&Job> = waiting.iter().map(|request| &request.job).collect();
+        let answers: Vec<Result<Outcome, StoreError>> = match self.batch(&jobs) {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) if jobs.len() == 1 => vec![Err(error)],
+            // Nothing has happened, or it is found by its command id.
+            Err(_) => jobs
+                .iter()
+                .map(|job| self.batch(&[*job])?.pop().ok_or(StoreError::OutcomeUnknown))
+                .collect(),
+        };
+        self.pulse
+            .send_modify(|pulse| *pulse = pulse.wrapping_add(1));
+        for (request, answer) in waiting.into_iter().zip(answers) {
+            // Whoever asked may have gone; what was asked is done all the same.
+            let _ = request.answer.send(answer);
+        }
+    }
+
+    /// Does all of it in one transaction, or none of it.
+    fn batch(&mut self, jobs: &[&Job]) -> Result<Vec<Outcome>, StoreError> {
+        let (clock, randomness) = (&self.clock, &self.randomness);
+        let mut outcomes = Vec::new();
+        let mut erased = Erased::Nothing;
+        self.engine.batch(&mut |batch| {
+            outcomes.clear();
+            for job in jobs {
+                outcomes.push(perform(batch, job, &**clock, &**randomness, &mut erased)?);
+            }
+            Ok(())
+        })?;
+        if erased == Erased::Somebody
+            && let Err(error) = self.engine.forget()
+        {
+            // They are erased from the records; traces go with the next checkpoint.
+            tracing::warn!(%error, "could not empty the write-ahead log after a removal");
+        }
+        Ok(outcomes)
+    }
+}
+
+/// Whether a batch took personal data away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Erased {
+    Nothing,
+    Somebody,
+}
+
+fn perform(
+    batch: &mut dyn Batch,
+    job: &Job,
+    clock: &dyn Clock,
+    randomness: &dyn Randomness,
+    erased: &mut Erased,
+) -> Result<Outcome, StoreError> {
+    let now = clock.now();
+    match job {
+        Job::Command { id, actor, command } => {
+            if let Some(revision) = batch.carried_out(*id)? {
+                return Ok(Outcome::Done { revision });
+            }
+            let decision = decide(batch, *actor, command, now)?;
+            let (Decision::Accepted(changes) | Decision::Refused(_, changes)) = &decision;
+            let mut revision = batch.head()?;
+            for change in changes {
+                revision = revision.next();
+                let mut salt = [0; 16];
+                randomness.fill(&mut salt);
+                batch.apply(*actor, revision, change, salt, now)?;
+                project(batch, change, revision, now)?;
+                if matches!(change, Change::UserRemoved { .. }) {
+                    *erased = Erased::Somebody;
+                }
+            }
+            match decision {
+                Decision::Accepted(_) => {
+                    batch.remember(*id, revision, now)?;
+                    Ok(Outcome::Done { revision })
+                }
+                // Refused commands changed nothing, so asking again is judged again.
+                Decision::Refused(refusal, _) => Ok(Outcome::Refused(refusal)),
+            }
+        }
+        Job::Acknowledge {
+            agent,
+            revision,
+            statement,
+            signature,
+        } => {
+            batch.acknowledge(*agent, *revision, statement, signature, now)?;
+            Ok(Outcome::Done {
+                revision: *revision,
+            })
+        }
+        Job::Contact { agent, heard } => {
+            batch.contact(*agent, *heard, now)?;
+            Ok(Outcome::Done {
+                revision: batch.head()?,
+            })
+        }
+    }
+}
