@@ -1,0 +1,729 @@
+//! What an engine is, run on SQLite: the same answers as records in memory, tables in step with
+//! the records, nothing lost that was answered.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot be set up has failed; the child of the kill test talks to it"
+)]
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use offgate_core::actor::Actor;
+use offgate_core::agent::{
+    Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
+};
+use offgate_core::command::{Command, Expected, InitialPolicies, Unconfirmed};
+use offgate_core::credential::{
+    CardToken, DisplayNumber, NewCredential, NewMeans, Plate, PlateSharing,
+};
+use offgate_core::decide::Decision;
+use offgate_core::id::{
+    AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, JoinTokenId, OperatorId,
+    PolicyId, ReaderId, ScheduleId, SiteId, StoreId, UserId,
+};
+use offgate_core::memory::Memory;
+use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
+use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
+use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
+use offgate_core::policy::{Group, Policy, PolicyHours, Schedule, Weekday, Window};
+use offgate_core::records::Records;
+use offgate_core::table::Table;
+use offgate_core::table::entry::{Entry, TableHash};
+use offgate_core::text::{Email, PersonName, Title};
+use offgate_core::user::{AccessPeriod, DeactivationReason, Profile, UserRecord};
+use offgate_store::{DATABASE_FILE, Heard, Outcome, Store};
+use proptest::prelude::*;
+
+const SERVER: Actor = Actor::ServerCommandLine;
+const START: i64 = 1_790_000_000;
+
+struct FakeClock(AtomicI64);
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_microseconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct Counter(AtomicU64);
+impl Randomness for Counter {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut reader = blake3::Hasher::new()
+            .update(&self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes())
+            .finalize_xof();
+        reader.fill(bytes);
+    }
+}
+
+struct Opened {
+    store: Store,
+    clock: Arc<FakeClock>,
+    randomness: Arc<Counter>,
+}
+
+fn open(directory: &Path, seed: u64) -> Opened {
+    let clock = Arc::new(FakeClock(AtomicI64::new(START * 1_000_000)));
+    let randomness = Arc::new(Counter(AtomicU64::new(seed << 32)));
+    let store = Store::open(directory, clock.clone(), randomness.clone()).expect("a store");
+    Opened {
+        store,
+        clock,
+        randomness,
+    }
+}
+
+impl Opened {
+    fn execute(&self, command: Command) -> Outcome {
+        let id = CommandId::random(&*self.randomness);
+        self.store
+            .execute_blocking(id, SERVER, command)
+            .expect("an answer")
+    }
+
+    fn done(&self, command: Command) -> Revision {
+        match self.execute(command.clone()) {
+            Outcome::Done { revision } => revision,
+            Outcome::Refused(refusal) => panic!("{command:?}: {refusal}"),
+        }
+    }
+}
+
+fn title(text: &str) -> Title {
+    Title::parse(text).expect("a title")
+}
+fn site(number: u8) -> SiteId {
+    SiteId::from_bytes([number; 16])
+}
+fn door(number: u8) -> DoorId {
+    DoorId::from_bytes([10 + number; 16])
+}
+fn policy(number: u8) -> PolicyId {
+    PolicyId::from_bytes([20 + number; 16])
+}
+fn group(number: u8) -> GroupId {
+    GroupId::from_bytes([30 + number; 16])
+}
+fn user(number: u8) -> UserId {
+    UserId::from_bytes([40 + number; 16])
+}
+fn credential(number: u8) -> CredentialId {
+    CredentialId::from_bytes([70 + number; 16])
+}
+fn agent(number: u8) -> AgentId {
+    AgentId::from_bytes([90 + number; 16])
+}
+const SCHEDULE: ScheduleId = ScheduleId::from_bytes([2; 16]);
+
+fn hash_key(number: u8) -> HashKey {
+    HashKey::from_bytes([number; 32])
+}
+
+/// Two sites with a door and an agent each, a policy for each door, nested groups, an operator.
+fn furniture() -> Vec<(Actor, Command)> {
+    let mut commands = vec![
+        Command::CreateSchedule(Schedule {
+            id: SCHEDULE,
+            revision: Revision::ZERO,
+            name: title("Hours"),
+            weekly: vec![(Weekday::Monday, Window::new(480, 1020).expect("a window"))],
+            holidays: None,
+        }),
+        Command::CreateOperator(Operator {
+            id: OperatorId::from_bytes([7; 16]),
+            revision: Revision::ZERO,
+            name: title("Owner"),
+            email: Email::parse("Owner@example.com").expect("an address"),
+            role: Role::Owner,
+            user: None,
+            password: Some(PasswordHash::from_phc("$argon2id$".to_owned())),
+            state: OperatorState::Open,
+        }),
+    ];
+    for number in [1, 2] {
+        commands.extend([
+            Command::CreateSite(Site {
+                id: site(number),
+                revision: Revision::ZERO,
+                name: title(&format!("Site {number}")),
+                zone: ZoneName::parse("Europe/Berlin").expect("a zone"),
+                default_policy: None,
+            }),
+            Command::CreateDoor(Door {
+                id: door(number),
+                revision: Revision::ZERO,
+                site: site(number),
+                name: title("Front"),
+                agent: None,
+                lease: LeaseLength::ORDINARY,
+                readers: vec![Reader {
+                    id: ReaderId::from_bytes([50 + number; 16]),
+                    direction: Direction::In,
+                }],
+            }),
+            Command::CreateDoorGroup(DoorGroup {
+                id: DoorGroupId::from_bytes([60 + number; 16]),
+                revision: Revision::ZERO,
+                name: title(&format!("Doors {number}")),
+                doors: BTreeSet::from([door(number)]),
+            }),
+            Command::CreatePolicy(Policy {
+                id: policy(number),
+                revision: Revision::ZERO,
+                name: title(&format!("Policy {number}")),
+                doors: BTreeSet::new(),
+                door_groups: BTreeSet::from([DoorGroupId::from_bytes([60 + number; 16])]),
+                hours: if number == 1 {
+                    PolicyHours::Always
+                } else {
+                    PolicyHours::Scheduled(SCHEDULE)
+                },
+            }),
+            Command::CreateGroup(Group {
+                id: group(number),
+                revision: Revision::ZERO,
+                name: title(&format!("Group {number}")),
+                parent: (number == 2).then(|| group(1)),
+                policies: if number == 1 {
+                    BTreeSet::from([policy(1)])
+                } else {
+                    BTreeSet::new()
+                },
+            }),
+            Command::CreateJoinToken(JoinToken {
+                id: JoinTokenId::from_bytes([80 + number; 16]),
+                secret: JoinSecretHash([number; 32]),
+                name: title(&format!("Agent {number}")),
+                doors: BTreeSet::from([door(number)]),
+                expires_at: Timestamp::from_seconds(START + 3000),
+                state: JoinTokenState::Open,
+            }),
+        ]);
+    }
+    let mut all: Vec<_> = commands
+        .into_iter()
+        .map(|command| (SERVER, command))
+        .collect();
+    for number in [1, 2] {
+        let enrol = Command::EnrolAgent {
+            secret: JoinSecretHash([number; 32]),
+            agent: Agent {
+                id: agent(number),
+                revision: Revision::ZERO,
+                name: title("ignored"),
+                key: AgentKey([number; 32]),
+                hash_key: hash_key(number),
+                enrolled_at: Timestamp::from_seconds(0),
+                state: AgentState::Enrolled,
+            },
+        };
+        all.push((Actor::JoiningAgent(agent(number)), enrol));
+    }
+    all
+}
+
+fn create(
+    number: u8,
+    groups: BTreeSet<GroupId>,
+    policies: BTreeSet<PolicyId>,
+    name: &str,
+) -> Command {
+    let token = CardToken::parse(&format!("CARD{number:04}")).expect("a token");
+    Command::CreateUser {
+        user: user(number),
+        profile: Profile {
+            first_name: PersonName::parse(name).expect("a name"),
+            last_name: PersonName::parse("Last").expect("a name"),
+            preferred_name: None,
+            email: Email::parse(&format!("{name}@example.com")).ok(),
+            phone: None,
+            employee_number: None,
+        },
+        access: AccessPeriod::default(),
+        groups,
+        policies: InitialPolicies::Chosen(policies),
+        credentials: vec![NewCredential {
+            id: credential(number),
+            label: None,
+            means: NewMeans::NfcCard {
+                display_number: DisplayNumber::of_token(&token),
+                token,
+            },
+        }],
+    }
+}
+
+fn deactivate(number: u8) -> Command {
+    Command::DeactivateUser {
+        user: user(number),
+        reason: DeactivationReason::LeftTheOrganisation,
+        note: None,
+        employment_ended_at: None,
+    }
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let who = 1..=4_u8;
+    let sets = || {
+        (
+            prop::collection::btree_set((1..=2_u8).prop_map(group), 0..3),
+            prop::collection::btree_set((1..=2_u8).prop_map(policy), 0..3),
+        )
+    };
+    prop_oneof![
+        4 => (who.clone(), sets()).prop_map(|(number, (groups, policies))| create(number, groups, policies, "Ada")),
+        4 => who.clone().prop_map(deactivate),
+        2 => who.clone().prop_map(|number| Command::ReactivateUser { user: user(number) }),
+        1 => who.clone().prop_map(|number| Command::RemoveUser {
+            user: user(number),
+            unconfirmed: Unconfirmed::Override(offgate_core::text::Note::parse("gone").expect("a note")),
+        }),
+        2 => who.clone().prop_map(|number| Command::ReportLost { credential: credential(number) }),
+        1 => who.clone().prop_map(|number| Command::ReportFound { credential: credential(number) }),
+        1 => who.clone().prop_map(|number| Command::RemoveCredential { credential: credential(number) }),
+        1 => (who.clone(), 1..=2_u8).prop_map(|(number, plate)| Command::AddCredential {
+            user: user(number),
+            credential: NewCredential {
+                id: credential(number + 10),
+                label: None,
+                means: NewMeans::LicencePlate { plate: Plate::parse(&format!("AB {plate}")).expect("a plate"), sharing: PlateSharing::Shared },
+            },
+        }),
+        2 => (who, sets()).prop_map(|(number, (groups, policies))| {
+            let Command::CreateUser { user, profile, .. } = create(number, BTreeSet::new(), BTreeSet::new(), "Eve") else { panic!() };
+            Command::EditUser { user, expected: Expected::Whatever, profile, access: AccessPeriod::default(), groups, policies }
+        }),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(carries, inside)| Command::EditGroup(Group {
+            id: group(2),
+            revision: Revision::ZERO,
+            name: title("Group 2"),
+            parent: inside.then(|| group(1)),
+            policies: if carries { BTreeSet::from([policy(2)]) } else { BTreeSet::new() },
+        }, Expected::Whatever)),
+        1 => (1..=2_u8, any::<bool>()).prop_map(|(number, always)| Command::EditPolicy(Policy {
+            id: policy(2),
+            revision: Revision::ZERO,
+            name: title("Policy 2"),
+            doors: BTreeSet::from([door(number)]),
+            door_groups: BTreeSet::new(),
+            hours: if always { PolicyHours::Always } else { PolicyHours::Scheduled(SCHEDULE) },
+        }, Expected::Whatever)),
+    ]
+}
+
+/// The table an agent would have, from nothing.
+fn snapshot(store: &Store, number: u8) -> Table {
+    let mut table = Table::empty(hash_key(number));
+    if let Some(changes) = store
+        .read()
+        .table_since(agent(number), None)
+        .expect("a table")
+    {
+        for (_, bytes) in changes.puts {
+            table.put(Entry::decode(&bytes).expect("an entry"));
+        }
+        assert_eq!(
+            table.hash(),
+            changes.head.hash,
+            "the head's hash is that of its entries"
+        );
+    }
+    table
+}
+
+fn catch_up(store: &Store, number: u8, table: &mut Table, at: &mut Revision) {
+    let Some(changes) = store
+        .read()
+        .table_since(agent(number), Some(*at))
+        .expect("a table")
+    else {
+        return;
+    };
+    for key in changes.deletes {
+        table.delete(key);
+    }
+    for (_, bytes) in changes.puts {
+        table.put(Entry::decode(&bytes).expect("an entry"));
+    }
+    *at = changes.head.revision;
+}
+
+fn same_records(memory: &Memory, store: &Store) {
+    let reader = store.read();
+    for number in 1..=4 {
+        let stored = reader.user(user(number)).expect("an answer");
+        assert_eq!(stored.as_ref(), memory.users.get(&user(number)));
+        let stored = reader.credentials_of(user(number)).expect("an answer");
+        assert_eq!(Ok(stored), memory.credentials_of(user(number)));
+    }
+    assert_eq!(Ok(reader.groups().expect("an answer")), memory.groups());
+    assert_eq!(Ok(reader.policies().expect("an answer")), memory.policies());
+    assert_eq!(Ok(reader.doors().expect("an answer")), memory.doors());
+    assert_eq!(Ok(reader.sites().expect("an answer")), memory.sites());
+    assert_eq!(
+        Ok(reader.schedules().expect("an answer")),
+        memory.schedules()
+    );
+    assert_eq!(Ok(reader.agents().expect("an answer")), memory.agents());
+    assert_eq!(
+        Ok(reader.operators().expect("an answer")),
+        memory.operators()
+    );
+    assert_eq!(reader.head().expect("an answer"), memory.revision);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every command is answered as records in memory answer it, and leaves the same records;
+    /// every agent's table is what it would be from nothing, by deltas and as a whole.
+    #[test]
+    fn an_engine_answers_as_memory_does(
+        commands in prop::collection::vec((any_command(), 0..100_i64), 0..40),
+    ) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let opened = open(directory.path(), 1);
+        let mut memory = Memory { calendars_from: 2026, ..Memory::default() };
+        let (mut deltas, mut reached) = (Table::empty(hash_key(1)), Revision::ZERO);
+        let commands = commands.into_iter().map(|(command, seconds)| (SERVER, command, seconds));
+        let furniture = furniture().into_iter().map(|(actor, command)| (actor, command, 0));
+        for (actor, command, seconds) in furniture.chain(commands) {
+            opened.clock.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+            // The doors' confirmations are the store's own; memory is told what it says.
+            for number in 1..=4 {
+                let open = opened.store.read().doors_not_confirmed(user(number), opened.clock.now()).expect("an answer");
+                memory.unconfirmed.insert(user(number), open.into_iter().collect());
+            }
+            let expected = memory.execute(actor, &command, opened.clock.now());
+            let id = CommandId::random(&*opened.randomness);
+            let outcome = opened.store.execute_blocking(id, actor, command.clone()).expect("an answer");
+            match expected {
+                Decision::Accepted(_) => {
+                    prop_assert_eq!(&outcome, &Outcome::Done { revision: memory.revision }, "{:?}", command);
+                    // Asked again under the same id, it is answered again and not done again.
+                    let again = opened.store.execute_blocking(id, actor, command).expect("an answer");
+                    prop_assert_eq!(again, outcome);
+                }
+                Decision::Refused(refusal, _) => prop_assert_eq!(outcome, Outcome::Refused(refusal)),
+            }
+            same_records(&memory, &opened.store);
+            catch_up(&opened.store, 1, &mut deltas, &mut reached);
+            prop_assert_eq!(deltas.hash(), snapshot(&opened.store, 1).hash());
+            snapshot(&opened.store, 2);
+        }
+    }
+}
+
+fn furnished(directory: &Path, seed: u64) -> Opened {
+    let opened = open(directory, seed);
+    for (actor, command) in furniture() {
+        let id = CommandId::random(&*opened.randomness);
+        let outcome = opened
+            .store
+            .execute_blocking(id, actor, command.clone())
+            .expect("an answer");
+        assert!(
+            matches!(outcome, Outcome::Done { .. }),
+            "{command:?}: {outcome:?}"
+        );
+    }
+    opened
+}
+
+#[test]
+fn only_agents_concerned_are_touched_and_confirmations_wait_for_their_word() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 2);
+    let runtime = tokio_runtime();
+    let reader = opened.store.read();
+    let far = reader.table_head(agent(2)).expect("an answer");
+    opened.done(create(
+        1,
+        BTreeSet::from([group(2)]),
+        BTreeSet::new(),
+        "Ada",
+    ));
+    let refused_at = opened.done(deactivate(1));
+    assert_eq!(
+        reader.table_head(agent(2)).expect("an answer"),
+        far,
+        "the other site is left alone"
+    );
+    let near = reader
+        .table_head(agent(1))
+        .expect("an answer")
+        .expect("a table");
+    assert_eq!(near.revision, refused_at);
+    let now = opened.clock.now();
+    assert_eq!(
+        reader.doors_not_confirmed(user(1), now).expect("an answer"),
+        [door(1)]
+    );
+    // A word about an older table confirms nothing.
+    let said = |revision| {
+        let record = opened
+            .store
+            .record_acknowledgement(agent(1), revision, vec![1], [0; 64]);
+        runtime.block_on(record).expect("recorded");
+    };
+    runtime
+        .block_on(opened.store.record_contact(agent(1), Heard::Renewed))
+        .expect("recorded");
+    said(Revision::new(refused_at.number() - 1));
+    assert_eq!(
+        reader.doors_not_confirmed(user(1), now).expect("an answer"),
+        [door(1)]
+    );
+    said(refused_at);
+    assert_eq!(
+        reader.doors_not_confirmed(user(1), now).expect("an answer"),
+        []
+    );
+    let facts = reader.door_facts(user(1), refused_at).expect("an answer");
+    assert_eq!(facts.len(), 1);
+    assert_eq!(facts[0].confirmed_at, Some(now));
+    let until = facts[0].works_alone_until.expect("a lease was renewed");
+    assert_eq!(until.since(now).as_secs(), 72 * 3600 * 101 / 100 + 1);
+}
+
+fn tokio_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+}
+
+#[test]
+fn many_writers_at_once_leave_a_log_without_gaps() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 3);
+    let before = opened.store.read().head().expect("an answer").number();
+    let done = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..8_u8 {
+            let (opened, done) = (&opened, &done);
+            scope.spawn(move || {
+                // All create the same ten people: each is created once.
+                for number in 1..=10 {
+                    let command =
+                        create(number, BTreeSet::from([group(1)]), BTreeSet::new(), "Ada");
+                    if let Outcome::Done { .. } = opened.execute(command) {
+                        done.fetch_add(1, Ordering::SeqCst);
+                    }
+                    if thread % 2 == 0 {
+                        opened.execute(deactivate(number));
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(done.load(Ordering::SeqCst), 10);
+    check_log(directory.path(), before);
+    snapshot(&opened.store, 1);
+}
+
+/// The log counts from one without gaps, and the file is sound.
+fn check_log(directory: &Path, at_least: u64) {
+    let database = rusqlite::Connection::open(directory.join(DATABASE_FILE)).expect("the database");
+    let (count, last): (i64, i64) = database
+        .query_row("SELECT count(*), max(revision) FROM log", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .expect("an answer");
+    assert_eq!(count, last);
+    assert!(count >= i64::try_from(at_least).expect("a small number"));
+    let sound: String = database
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("an answer");
+    assert_eq!(sound, "ok");
+    let keys: i64 = database
+        .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| {
+            row.get(0)
+        })
+        .expect("an answer");
+    assert_eq!(keys, 0);
+}
+
+#[test]
+fn a_removed_person_is_in_no_byte_of_the_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 4);
+    let planted = "Plantedname";
+    let found = |what: &str| {
+        let mut found = 0;
+        for file in std::fs::read_dir(directory.path()).expect("the directory") {
+            let bytes = std::fs::read(file.expect("a file").path()).expect("its bytes");
+            found += bytes
+                .windows(what.len())
+                .filter(|window| *window == what.as_bytes())
+                .count();
+        }
+        found
+    };
+    opened.done(create(
+        1,
+        BTreeSet::from([group(1)]),
+        BTreeSet::new(),
+        planted,
+    ));
+    opened.done(deactivate(1));
+    assert!(
+        found(planted) > 0 && found("CARD0001") > 0,
+        "the search finds what is there"
+    );
+    opened.done(Command::RemoveUser {
+        user: user(1),
+        unconfirmed: Unconfirmed::Override(
+            offgate_core::text::Note::parse("gone").expect("a note"),
+        ),
+    });
+    assert_eq!(
+        (found(planted), found("plantedname"), found("CARD0001")),
+        (0, 0, 0)
+    );
+    let left = opened.store.read().user(user(1)).expect("an answer");
+    assert!(matches!(left, Some(UserRecord::Removed(_))));
+}
+
+#[test]
+fn a_store_made_by_a_newer_build_is_not_opened() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let identity = open(directory.path(), 5).store.identity();
+    assert_ne!(identity.store, StoreId::from_bytes([0; 16]));
+    assert_eq!(
+        open(directory.path(), 6).store.identity(),
+        identity,
+        "opened again it is the same"
+    );
+    let database =
+        rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).expect("the database");
+    database
+        .pragma_update(None, "user_version", 99)
+        .expect("an update");
+    let clock = Arc::new(FakeClock(AtomicI64::new(0)));
+    let refused = Store::open(
+        directory.path(),
+        clock,
+        Arc::new(Counter(AtomicU64::new(0))),
+    );
+    assert!(matches!(
+        refused,
+        Err(offgate_store::StoreError::TooNew { found: 99, .. })
+    ));
+}
+
+/// Not a test of its own: what the kill test starts and kills. Deactivates and reactivates one
+/// person for ever, and says each revision once it was answered.
+#[test]
+fn child_of_the_kill_test() {
+    let Ok(directory) = std::env::var("OFFGATE_TEST_KILL") else {
+        return;
+    };
+    let seed = std::process::id();
+    let opened = open(Path::new(&directory), u64::from(seed));
+    loop {
+        for command in [deactivate(1), Command::ReactivateUser { user: user(1) }] {
+            if let Outcome::Done { revision } = opened.execute(command) {
+                println!("\nanswered {}", revision.number());
+            }
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_moment_nothing_answered_is_lost() {
+    let directory = tempfile::tempdir().expect("a directory");
+    {
+        let opened = furnished(directory.path(), 7);
+        opened.done(create(
+            1,
+            BTreeSet::from([group(1)]),
+            BTreeSet::new(),
+            "Ada",
+        ));
+    }
+    let program = std::env::current_exe().expect("this program");
+    let mut answered = 0_u64;
+    for round in 0..30_usize {
+        let mut child = Process::new(&program)
+            .args([
+                "--exact",
+                "child_of_the_kill_test",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env("OFFGATE_TEST_KILL", directory.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a child");
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut lines = output.lines();
+        let mut heard = 0;
+        // Killed after a few answers, in the middle of whatever comes next.
+        for line in lines.by_ref() {
+            if let Some(number) = line.expect("a line").strip_prefix("answered ") {
+                answered = answered.max(number.parse().expect("a number"));
+                heard += 1;
+                if heard > round % 7 {
+                    break;
+                }
+            }
+        }
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        for line in lines.map_while(Result::ok) {
+            if let Some(number) = line.strip_prefix("answered ")
+                && let Ok(number) = number.parse()
+            {
+                answered = answered.max(number);
+            }
+        }
+        check_log(directory.path(), answered);
+        let opened = open(directory.path(), 1000 + round as u64);
+        assert!(opened.store.read().head().expect("an answer").number() >= answered);
+        let table = snapshot(&opened.store, 1);
+        assert_ne!(table.hash(), TableHash::EMPTY);
+    }
+    assert!(answered > 60, "the child got somewhere: {answered}");
+}
+
+#[test]
+fn every_question_uses_an_index() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let _opened = furnished(directory.path(), 8);
+    let database =
+        rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).expect("the database");
+    for sql in [
+        "SELECT user FROM membership WHERE user_group = x'00'",
+        "SELECT user FROM user_policy WHERE policy = x'00'",
+        "SELECT 1 FROM credential WHERE pin_digest = x'00'",
+        "SELECT user FROM credential WHERE card_token = 'x'",
+        "SELECT id FROM credential WHERE plate = 'x' ORDER BY id",
+        "SELECT id FROM credential WHERE user = x'00' ORDER BY id",
+        "SELECT count(*) FROM log WHERE kind = 'credential.pin-refused' AND actor = 'operator' AND actor_id IS x'00' AND at >= 0",
+        "SELECT kind FROM agent_entry WHERE agent = x'00' AND revision > 5 ORDER BY revision",
+        "SELECT kind FROM agent_entry WHERE agent = x'00' AND encoded IS NOT NULL ORDER BY kind, id",
+        "UPDATE confirmation SET confirmed_at = 1 WHERE agent = x'00' AND revision <= 5 AND confirmed_at IS NULL",
+        "DELETE FROM command WHERE at < 5",
+        "DELETE FROM log_detail WHERE revision IN (SELECT revision FROM log WHERE subject = 'user' AND subject_id = x'00')",
+    ] {
+        let mut statement = database
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .expect("a statement");
+        let plan: Vec<String> = statement
+            .query_map([], |row| row.get(3))
+            .expect("a plan")
+            .map(|line| line.expect("a line"))
+            .collect();
+        assert!(
+            plan.iter()
+                .all(|line| !line.starts_with("SCAN") && !line.contains("TEMP B-TREE")),
+            "{sql}: {plan:?}"
+        );
+    }
+}
