@@ -349,3 +349,7 @@ fn delta(changes: Changes) -> (Vec<EntryChange>, Keep, Held) {
         becomes,
     )
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,0 +1,201 @@
+//! A conversation over a pipe, with a disk that fails.
+
+use offgate_core::id::AgentId;
+use offgate_core::parameters::{Clock, Epoch, Timestamp};
+use offgate_core::table::entry::{Entry, KeypadEntry, TableHash};
+use offgate_link::acknowledgement::Acknowledgement;
+use offgate_link::message::WireEpoch;
+use tokio::io::DuplexStream;
+
+use super::*;
+use crate::clock::KernelBootClock;
+use crate::decisions::Surroundings;
+use crate::disk::simulated::{SimulatedDisk, Survivors};
+use crate::disk::table_files::{Found, TableFiles};
+use crate::events::ring::EventRing;
+use crate::strike::SimulatedStrike;
+
+const STORE: StoreId = StoreId::from_bytes([1; 16]);
+const HASH_KEY: HashKey = HashKey::from_bytes([2; 32]);
+const EPOCH: Epoch = Epoch {
+    counter: 1,
+    nonce: [3; 16],
+};
+
+struct NoTime;
+
+impl Clock for NoTime {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(0)
+    }
+}
+
+fn agent(disk: &SimulatedDisk) -> Agent {
+    let ring = EventRing::open(SimulatedDisk::default(), AgentId::from_bytes([4; 16]), 10);
+    let (recorder, _) = Recorder::start(ring).expect("a thread");
+    let (files, _) = TableFiles::open(disk.clone()).expect("readable");
+    let (keeper, _) = Keeper::start(files, None).expect("a thread");
+    let boot_clock: Arc<dyn BootClock> = Arc::new(KernelBootClock);
+    let surroundings = Surroundings {
+        clock: Arc::new(NoTime),
+        boot_clock: Arc::clone(&boot_clock),
+        strike: Arc::new(SimulatedStrike::default()),
+        recorder: recorder.clone(),
+    };
+    let (decisions, _) = Decisions::start(None, surroundings).expect("a thread");
+    Agent {
+        store: STORE,
+        hash_key: HASH_KEY,
+        key: SigningKey::from_seed(&[5; 32]).expect("a key"),
+        decisions,
+        keeper,
+        recorder,
+        boot_clock,
+        doors: watch::Sender::default(),
+        connected: watch::Sender::new(Connected::No),
+        software: "test".to_owned(),
+    }
+}
+
+struct Peer {
+    stream: DuplexStream,
+    decoder: frame::Decoder,
+}
+
+impl Peer {
+    async fn say(&mut self, message: ToAgent) {
+        let frame = frame::encode(&message.encode()).expect("short");
+        self.stream.write_all(&frame).await.expect("it listens");
+    }
+
+    async fn hear(&mut self) -> ToServer {
+        loop {
+            if let Some(body) = self.decoder.next_body().expect("short") {
+                return ToServer::decode(&body).expect("a message");
+            }
+            let mut bytes = [0; 1024];
+            let read = self.stream.read(&mut bytes).await.expect("it speaks");
+            assert!(read > 0, "it hung up");
+            self.decoder.extend(&bytes[..read]);
+        }
+    }
+
+    /// The revision of the next acknowledgement.
+    async fn acknowledgement(&mut self, key: &SigningKey) -> u64 {
+        loop {
+            if let ToServer::Acknowledge {
+                statement,
+                signature,
+            } = self.hear().await
+            {
+                let said = Acknowledgement::verify(&key.public(), &statement, &signature);
+                return said.expect("signed").revision.number();
+            }
+        }
+    }
+}
+
+fn keypad(salt: u8) -> Entry {
+    Entry::Keypad(KeypadEntry {
+        salt: [salt; 16].into(),
+    })
+}
+
+fn hash(entry: &Entry) -> TableHash {
+    TableHash::EMPTY.with(&HASH_KEY, &entry.encode())
+}
+
+fn delta(revision: u64, entry: &Entry, hash: TableHash) -> ToAgent {
+    ToAgent::Delta {
+        previous: revision - 1,
+        revision,
+        deletes: vec![],
+        puts: vec![entry.encode().into()],
+        hash: hash.0.into(),
+    }
+}
+
+async fn greeted(stream: DuplexStream) -> Peer {
+    let mut peer = Peer {
+        stream,
+        decoder: frame::Decoder::default(),
+    };
+    assert!(matches!(peer.hear().await, ToServer::Hello { .. }));
+    peer.say(ToAgent::Welcome {
+        version: offgate_link::PROTOCOL,
+        store: (*STORE.as_bytes()).into(),
+        epoch: WireEpoch {
+            counter: EPOCH.counter,
+            nonce: EPOCH.nonce.into(),
+        },
+        now: 0,
+        doors: vec![],
+    })
+    .await;
+    peer.say(ToAgent::SnapshotBegin { revision: 1 }).await;
+    peer.say(ToAgent::SnapshotPart {
+        puts: vec![keypad(1).encode().into()],
+    })
+    .await;
+    peer.say(ToAgent::SnapshotEnd {
+        revision: 1,
+        hash: hash(&keypad(1)).0.into(),
+    })
+    .await;
+    peer
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_while_the_disk_fails() {
+    let disk = SimulatedDisk::default();
+    let agent = Arc::new(agent(&disk));
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let speaking = Arc::clone(&agent);
+    let task = tokio::spawn(async move { speak(near, &speaking, Ask::Changes).await });
+    let mut peer = greeted(far).await;
+    assert_eq!(peer.acknowledgement(&agent.key).await, 1);
+
+    let syncs = disk.syncs();
+    disk.syncs_fail(syncs + 1, syncs + 2);
+    peer.say(delta(2, &keypad(2), hash(&keypad(2)))).await;
+    assert_eq!(peer.acknowledgement(&agent.key).await, 2);
+    let (_, found) =
+        TableFiles::open(disk.after_power_cut(Survivors::OnlySynced)).expect("readable");
+    let Found::Table(contents) = found else {
+        panic!("a table")
+    };
+    assert_eq!(
+        contents.position.revision.number(),
+        2,
+        "durable before it was acknowledged"
+    );
+    assert!(disk.syncs() > syncs + 2, "it did fail");
+    drop(peer);
+    assert!(matches!(task.await.expect("no panic"), Over::Broken(_)));
+}
+
+#[tokio::test]
+async fn changes_that_lead_elsewhere_are_neither_applied_nor_acknowledged() {
+    let disk = SimulatedDisk::default();
+    let agent = Arc::new(agent(&disk));
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let speaking = Arc::clone(&agent);
+    let task = tokio::spawn(async move { speak(near, &speaking, Ask::Changes).await });
+    let mut peer = greeted(far).await;
+    assert_eq!(peer.acknowledgement(&agent.key).await, 1);
+    peer.say(delta(2, &keypad(2), hash(&keypad(3)))).await;
+    assert!(matches!(
+        task.await.expect("no panic"),
+        Over::Ended(Ending::Protocol)
+    ));
+    let salt = agent
+        .decisions
+        .look()
+        .await
+        .expect("it runs")
+        .salt
+        .expect("a table");
+    assert_eq!(salt.as_bytes(), &[1; 16]);
+    let settled = agent.keeper.settled().await.expect("a table");
+    assert_eq!(settled.revision.number(), 1);
+}
