@@ -69,6 +69,11 @@ impl Reader {
         self.with(|rows| rows.door_facts(user, revision))
     }
 
+    /// Active people whose end of access has come, at most a hundred.
+    pub fn access_ended(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
+        self.with(|rows| rows.access_ended(now))
+    }
+
     /// The position of the last change.
     pub fn head(&self) -> Result<Revision, StoreError> {
         self.with(|rows| tables::head(rows.0))

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use offgate_core::actor::Actor;
 use offgate_core::calendar::year;
@@ -22,6 +23,8 @@ use crate::writer::{Job, Outcome, Pulse, Request, Writer};
 const WAITING: usize = 4096;
 /// How many connections for reading are kept.
 const READERS: usize = 8;
+/// How often other processes' commits are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A store. Clones are the same store.
 #[derive(Clone)]
@@ -74,11 +77,12 @@ impl Store {
         let identity = engine.identity();
         let (requests, inbox) = sync_channel(WAITING);
         let (pulse, changed) = watch::channel(0);
+        let pulse = Arc::new(pulse);
         let writer = Writer {
             engine,
             clock,
             randomness,
-            pulse,
+            pulse: Arc::clone(&pulse),
         };
         std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -88,6 +92,11 @@ impl Store {
             path,
             idle: Mutex::new(Vec::new()),
         });
+        let watched = Arc::downgrade(&readers);
+        std::thread::Builder::new()
+            .name("store-watcher".to_owned())
+            .spawn(move || watch_others(&watched, &pulse))
+            .map_err(StoreError::Directory)?;
         Ok(Self {
             requests,
             pulse: changed,
@@ -187,7 +196,8 @@ impl Store {
         }
     }
 
-    /// Rises with every commit of this process.
+    /// Rises with every commit of a command, also of another process on this machine (then within
+    /// a tenth of a second).
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<Pulse> {
         self.pulse.clone()
@@ -197,6 +207,26 @@ impl Store {
     #[must_use]
     pub fn read(&self) -> Reader {
         Reader::new(Arc::clone(&self.readers))
+    }
+}
+
+/// Notices what other processes (the command line) wrote, until the store is closed.
+fn watch_others(readers: &Weak<Readers>, pulse: &watch::Sender<Pulse>) {
+    let mut last = None;
+    while let Some(readers) = readers.upgrade() {
+        let head = readers.take().and_then(|connection| {
+            let head = crate::sqlite::tables::head(&connection);
+            readers.give_back(connection);
+            head
+        });
+        drop(readers);
+        // A head that cannot be read now is looked at again the next time.
+        if let Ok(head) = head
+            && last.replace(head).is_some_and(|last| last != head)
+        {
+            pulse.send_modify(|pulse| *pulse = pulse.wrapping_add(1));
+        }
+        std::thread::park_timeout(LOOK_EVERY);
     }
 }
 

@@ -60,14 +60,14 @@ pub(crate) struct Request {
     pub(crate) answer: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
-/// A number that rises with everything that pages may show.
+/// A number that rises with every commit of a command.
 pub type Pulse = u64;
 
 pub(crate) struct Writer<E> {
     pub(crate) engine: E,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
-    pub(crate) pulse: watch::Sender<Pulse>,
+    pub(crate) pulse: Arc<watch::Sender<Pulse>>,
 }
 
 impl<E: Engine> Writer<E> {

@@ -4,8 +4,7 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "a test that cannot be set up has failed; the child of the kill test talks to it"
+    reason = "a test that cannot be set up has failed"
 )]
 
 use std::collections::BTreeSet;

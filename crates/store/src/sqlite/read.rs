@@ -34,6 +34,17 @@ impl Rows<'_> {
             .unwrap_or(0))
     }
 
+    /// Active people whose end of access has come, at most a hundred.
+    pub(crate) fn access_ended(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
+        all(
+            self.0,
+            "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends <= ?1 \
+             AND status = 'active' LIMIT 100",
+            params![now.microseconds()],
+            |row| Ok(id!(row, 0, UserId)),
+        )
+    }
+
     /// What is known of each door that must confirm this person's change at `revision`.
     pub(crate) fn door_facts(
         &self,

@@ -1,0 +1,73 @@
+//! Which agents are connected: each has one conversation at most, the newest.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use offgate_core::id::AgentId;
+use offgate_core::records::Records as _;
+use offgate_store::{Heard, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::Shared;
+
+/// The connected agents.
+#[derive(Default)]
+pub(crate) struct Agents {
+    connected: Mutex<Connected>,
+}
+
+#[derive(Default)]
+struct Connected {
+    last_number: u64,
+    conversations: HashMap<AgentId, (u64, CancellationToken)>,
+}
+
+impl Agents {
+    fn connected(&self) -> MutexGuard<'_, Connected> {
+        // Nothing is left half done under this lock.
+        self.connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a new conversation of an agent, and ends the one before it. Returns its number.
+    pub(crate) fn arrived(&self, agent: AgentId, ended: CancellationToken) -> u64 {
+        let mut connected = self.connected();
+        connected.last_number += 1;
+        let number = connected.last_number;
+        if let Some((_, older)) = connected.conversations.insert(agent, (number, ended)) {
+            older.cancel();
+        }
+        number
+    }
+
+    /// Notes that a conversation is over. Says whether the agent is now gone, and has not
+    /// meanwhile begun another.
+    pub(crate) fn left(&self, agent: AgentId, number: u64) -> Presence {
+        let mut connected = self.connected();
+        match connected.conversations.get(&agent) {
+            Some((current, _)) if *current == number => {
+                connected.conversations.remove(&agent);
+                Presence::Gone
+            }
+            _ => Presence::Elsewhere,
+        }
+    }
+}
+
+/// Where an agent is after one of its conversations ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// In no conversation.
+    Gone,
+    /// In a newer one.
+    Elsewhere,
+}
+
+/// Notes at the start that nobody is connected yet.
+pub(crate) async fn all_gone(shared: &Shared) -> Result<(), StoreError> {
+    for agent in shared.store.read().agents()? {
+        shared.store.record_contact(agent.id, Heard::Gone).await?;
+    }
+    Ok(())
+}

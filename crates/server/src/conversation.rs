@@ -1,0 +1,224 @@
+//! One agent's connection: carries bytes in and out of the server's end of the link, and reads
+//! and writes the store for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use offgate_core::agent::Agent;
+use offgate_core::parameters::Revision;
+use offgate_core::records::Records as _;
+use offgate_link::frame;
+use offgate_link::message::ToServer;
+use offgate_link::server_end::{self, Input, Output, ServerEnd, Table};
+use offgate_store::{Heard, StoreError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Shared;
+use crate::agents::Presence;
+use crate::listener::Stream;
+
+/// How long a frame may take to be taken. A door that does not read is given up, so that it
+/// comes back and catches up.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a conversation ended.
+#[derive(Debug, thiserror::Error)]
+enum Over {
+    #[error("the connection ended")]
+    Connection(#[from] std::io::Error),
+    #[error("ended by the protocol")]
+    Protocol,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the agent has no table")]
+    NoTable,
+}
+
+/// Talks with an agent until one of both ends it.
+pub(crate) async fn hold(stream: Stream, agent: Agent, shared: &Arc<Shared>) {
+    let ended = CancellationToken::new();
+    let number = shared.agents.arrived(agent.id, ended.clone());
+    let id = agent.id;
+    tracing::info!(agent = %id, "agent connected");
+    let over = tokio::select! {
+        () = ended.cancelled() => None,
+        over = talk(stream, agent, shared) => Some(over),
+    };
+    if let Some(Err(reason)) = over {
+        tracing::info!(agent = %id, %reason, "conversation over");
+    }
+    if shared.agents.left(id, number) == Presence::Gone
+        && let Err(error) = shared.store.record_contact(id, Heard::Gone).await
+    {
+        tracing::error!(%error, agent = %id, "could not note that an agent is gone");
+    }
+}
+
+struct Talk<'s> {
+    stream: Stream,
+    agent: Agent,
+    shared: &'s Arc<Shared>,
+    end: ServerEnd,
+    started: Instant,
+    /// The head of the agent's table when it was last looked at.
+    head: Option<Revision>,
+}
+
+async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), Over> {
+    let reader = shared.store.read();
+    let doors = reader
+        .doors()?
+        .into_iter()
+        .filter(|door| door.agent == Some(agent.id));
+    let who = server_end::Agent {
+        key: agent.key,
+        doors: doors.map(|door| (door.id, door.name)).collect(),
+    };
+    let identity = shared.store.identity();
+    let end = ServerEnd::new(
+        who,
+        identity.store,
+        identity.epoch,
+        shared.clock.now(),
+        Duration::ZERO,
+    );
+    shared
+        .store
+        .record_contact(agent.id, Heard::Connected)
+        .await?;
+    let mut talk = Talk {
+        stream,
+        agent,
+        shared,
+        end,
+        started: Instant::now(),
+        head: None,
+    };
+    let mut changed = shared.store.changed();
+    let mut decoder = frame::Decoder::default();
+    let mut bytes = vec![0; 16 * 1024];
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            read = talk.stream.read(&mut bytes) => {
+                let read = read?;
+                if read == 0 {
+                    return Ok(());
+                }
+                decoder.extend(&bytes[..read]);
+                loop {
+                    let input = match decoder.next_body() {
+                        Ok(None) => break,
+                        Ok(Some(body)) => ToServer::decode(&body).map_or(Input::Malformed, Input::Message),
+                        Err(_) => Input::Malformed,
+                    };
+                    talk.handle(input).await?;
+                }
+            }
+            woken = changed.changed() => {
+                if woken.is_err() {
+                    return Ok(());
+                }
+                talk.look().await?;
+            }
+            _ = tick.tick() => talk.handle(Input::Tick(shared.clock.now())).await?,
+        }
+    }
+}
+
+impl Talk<'_> {
+    /// Looks whether there is something new for this agent; most commits concern others.
+    async fn look(&mut self) -> Result<(), Over> {
+        let reader = self.shared.store.read();
+        if let Some(door) = reader.agent(self.agent.id)?
+            && door.state != self.agent.state
+        {
+            return Err(Over::Protocol);
+        }
+        let head = reader.table_head(self.agent.id)?.map(|head| head.revision);
+        if head != self.head {
+            self.head = head;
+            self.handle(Input::Woken).await?;
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, input: Input) -> Result<(), Over> {
+        let mut outputs: VecDeque<Output> = self.end.handle(input, self.started.elapsed()).into();
+        while let Some(output) = outputs.pop_front() {
+            match output {
+                Output::Send(message) => {
+                    let frame = frame::encode(&message.encode()).map_err(|_| Over::Protocol)?;
+                    tokio::time::timeout(WRITE_WITHIN, self.stream.write_all(&frame))
+                        .await
+                        .map_err(std::io::Error::from)??;
+                }
+                Output::Read(since) => {
+                    let table = self.read(since)?;
+                    outputs.extend(self.end.handle(Input::Read(table), self.started.elapsed()));
+                }
+                Output::Acknowledged {
+                    acknowledgement,
+                    statement,
+                    signature,
+                } => {
+                    let revision = acknowledgement.revision;
+                    let store = &self.shared.store;
+                    store
+                        .record_acknowledgement(self.agent.id, revision, statement, signature)
+                        .await?;
+                }
+                // On record before the agent may count on it: the bound for a door that is cut
+                // off is counted from here.
+                Output::Renewed => {
+                    self.shared
+                        .store
+                        .record_contact(self.agent.id, Heard::Renewed)
+                        .await?;
+                }
+                // Events have no place in the store yet; the agent keeps them.
+                Output::Store { .. } => {}
+                Output::Close(_) => return Err(Over::Protocol),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, since: Option<Revision>) -> Result<Table, Over> {
+        let reader = self.shared.store.read();
+        let changes = reader
+            .table_since(self.agent.id, since)?
+            .ok_or(Over::NoTable)?;
+        let (revision, hash) = (changes.head.revision, changes.head.hash);
+        self.head = Some(revision);
+        let puts = changes.puts.into_iter().map(|(_, bytes)| bytes).collect();
+        Ok(match since {
+            Some(since) if since == revision => Table::Same { hash },
+            // An agent that is ahead of the store holds what this store never said.
+            Some(since) if since < revision => Table::Changed {
+                deletes: changes.deletes,
+                puts,
+                revision,
+                hash,
+            },
+            Some(_) => {
+                let whole = reader
+                    .table_since(self.agent.id, None)?
+                    .ok_or(Over::NoTable)?;
+                Table::Whole {
+                    puts: whole.puts.into_iter().map(|(_, bytes)| bytes).collect(),
+                    revision: whole.head.revision,
+                    hash: whole.head.hash,
+                }
+            }
+            None => Table::Whole {
+                puts,
+                revision,
+                hash,
+            },
+        })
+    }
+}
