@@ -1,4 +1,4 @@
-//! What can be asked for. A surface parses its input into one of these; [`crate::decide`] judges.
+//! What can be asked for. A surface parses its input into one of these; [`crate::decide()`] judges.
 //!
 //! Ids of things to be created are made by the surface, so that a command repeated after a lost
 //! answer creates nothing twice.
