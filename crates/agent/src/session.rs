@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::agent::HashKey;
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::table::Table;
 use offgate_core::text::Title;
 use offgate_link::SILENCE;
 use offgate_link::acknowledgement::SigningKey;
 use offgate_link::agent_end::{AgentEnd, Changes, Ending, Held, Input, Output};
-use offgate_link::event::DoorEvent;
 use offgate_link::frame;
 use offgate_link::message::{EVENTS_LIMIT, ToAgent, ToServer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

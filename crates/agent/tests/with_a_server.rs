@@ -19,13 +19,13 @@ use offgate_agent::status::{LinkState, Status, TableState};
 use offgate_agent::strike::SimulatedStrike;
 use offgate_agent::{AgentError, Parameters, ReaderKind, Settings, run};
 use offgate_core::credential::{CardToken, CredentialKind};
+use offgate_core::door_event::Happening;
 use offgate_core::parameters::Revision;
 use offgate_core::place::Direction;
 use offgate_core::table::admission::{Presented, Reason};
 use offgate_core::table::entry::{
     DoorEntry, Entry, KeypadEntry, PolicyEntry, SiteEntry, UserEntry,
 };
-use offgate_link::event::Happening;
 use stub::{AGENT, Counting, DOOR, FirstJoin, HASH_KEY, Network, STORE, Started, Stub};
 use tokio_util::sync::CancellationToken;
 

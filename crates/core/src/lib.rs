@@ -15,6 +15,7 @@ pub mod command;
 pub mod confirmation;
 pub mod credential;
 pub mod decide;
+pub mod door_event;
 pub mod id;
 pub mod log;
 pub mod memory;

@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
 
 use crate::acknowledgement::Acknowledgement;
-use crate::event::DoorEvent;
 use crate::message::{RefusalCode, ToAgent, ToServer, WireEpoch};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 

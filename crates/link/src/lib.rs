@@ -8,7 +8,6 @@
 
 pub mod acknowledgement;
 pub mod agent_end;
-pub mod event;
 pub mod frame;
 pub mod identity;
 pub mod join_token;

@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use offgate_core::agent::AgentKey;
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::text::Title;
 
 use crate::acknowledgement::Acknowledgement;
-use crate::event::DoorEvent;
 use crate::message::{DoorName, LIST_LIMIT, RefusalCode, ToAgent, ToServer, WireEpoch, WireKey};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use offgate_core::agent::{AgentKey, HashKey};
 use offgate_core::credential::CredentialKind;
+use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::place::Direction;
@@ -23,7 +24,6 @@ use offgate_link::acknowledgement::{
     Acknowledgement, NotBelieved, SigningKey, enrolment_statement, verify_enrolment,
 };
 use offgate_link::agent_end::{self, AgentEnd, Changes, Ending, Held};
-use offgate_link::event::{DoorEvent, Happening};
 use offgate_link::identity::{Authority, agent_key, client_config, server_config, server_name};
 use offgate_link::message::{RefusalCode, ToAgent, ToServer};
 use offgate_link::server_end::{self, ServerEnd};

@@ -9,7 +9,7 @@ use offgate_core::pin::Pin;
 use offgate_core::table::admission::Reason;
 use offgate_core::table::entry::{DoorEntry, KeypadEntry, PolicyEntry, ScheduleEntry, UserEntry};
 
-use offgate_link::event::{DoorEvent, Happening};
+use offgate_core::door_event::{DoorEvent, Happening};
 
 use super::*;
 use crate::disk::simulated::SimulatedDisk;

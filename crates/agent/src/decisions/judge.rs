@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use offgate_core::credential::CredentialKind;
+use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::DoorId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::Direction;
@@ -13,7 +14,6 @@ use offgate_core::table::admission::{
 };
 use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
-use offgate_link::event::{DoorEvent, Happening};
 
 use super::{Changed, DiskState, EntryChange, Look, Surroundings};
 use crate::clock::WallTrust;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use offgate_link::event::DoorEvent;
+use offgate_core::door_event::DoorEvent;
 
 use super::ring::{Batch, EventRing};
 use super::slot::Weight;
@@ -172,11 +172,11 @@ fn write_down<D: Disk>(
 #[cfg(test)]
 mod tests {
     use offgate_core::credential::CredentialKind;
+    use offgate_core::door_event::Happening;
     use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, UserId};
     use offgate_core::parameters::Timestamp;
     use offgate_core::place::Direction;
     use offgate_core::table::admission::Holder;
-    use offgate_link::event::Happening;
 
     use super::super::slot::LONGEST;
     use super::*;

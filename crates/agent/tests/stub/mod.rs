@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use offgate_core::agent::{AgentKey, HashKey};
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
 use offgate_link::acknowledgement::{Acknowledgement, verify_enrolment};
-use offgate_link::event::DoorEvent;
 use offgate_link::frame;
 use offgate_link::identity::{Authority, agent_key, server_config};
 use offgate_link::join_token::JoinTokenText;

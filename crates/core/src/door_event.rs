@@ -1,12 +1,14 @@
-//! What happened at a door, as an agent tells it: ids, never names.
+//! What happened at a door, as an agent tells it: ids, never names. Its bytes are the same on the
+//! agent's disk, in messages and in the store.
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
-use offgate_core::credential::CredentialKind;
-use offgate_core::id::{CredentialId, DoorId, PolicyId, UserId};
-use offgate_core::parameters::Timestamp;
-use offgate_core::place::Direction;
-use offgate_core::table::admission::{Holder, Reason};
+
+use crate::credential::CredentialKind;
+use crate::id::{CredentialId, DoorId, PolicyId, UserId};
+use crate::parameters::Timestamp;
+use crate::place::Direction;
+use crate::table::admission::{Holder, Reason};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +90,7 @@ impl DoorEvent {
 /// `[sequence, at, door, way, presented, happening, reason, user, credential, policy]`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(crate) struct Wire {
+struct Wire {
     #[n(0)]
     sequence: u64,
     /// Microseconds since 1970.
@@ -147,7 +149,7 @@ impl From<&DoorEvent> for Wire {
 }
 
 impl Wire {
-    pub(crate) fn read(self) -> Option<DoorEvent> {
+    fn read(self) -> Option<DoorEvent> {
         let holder = match (self.user, self.credential) {
             (Some(user), Some(credential)) => Some(Holder {
                 user: UserId::from_bytes(*user),
