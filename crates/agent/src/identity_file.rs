@@ -156,6 +156,16 @@ fn read(bytes: &[u8]) -> Option<Known> {
     })
 }
 
+/// Whether the agent of this folder has joined, so that it needs no token any more. A folder that
+/// cannot be read says no here; running on it says why.
+#[must_use]
+pub fn has_joined(data: &std::path::Path) -> bool {
+    std::fs::read(data.join(NAME))
+        .ok()
+        .and_then(|bytes| read(&bytes))
+        .is_some_and(|known| known.joined.is_some())
+}
+
 /// What this agent's doors are called, as the server last said; without it, doors go by their ids.
 pub(crate) fn read_doors(folder: &mut Folder) -> Vec<(DoorId, Title)> {
     let bytes = folder.read(DOORS).unwrap_or_default();

@@ -19,4 +19,5 @@ mod session;
 pub mod status;
 pub mod strike;
 
+pub use identity_file::has_joined;
 pub use run::{AgentError, EVENTS_KEPT, Parameters, ReaderKind, Settings, run};

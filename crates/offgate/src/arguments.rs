@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::activity::ActivityArguments;
 use crate::command::agent_key::AgentKeyCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::door::DoorCommand;
@@ -12,8 +11,6 @@ use crate::command::door_group::DoorGroupCommand;
 use crate::command::group::GroupCommand;
 use crate::command::holiday::HolidayCommand;
 use crate::command::join_token::JoinTokenCommand;
-use crate::command::operator::OperatorCommand;
-use crate::command::owner::OwnerCommand;
 use crate::command::policy::PolicyCommand;
 use crate::command::schedule::ScheduleCommand;
 use crate::command::site::SiteCommand;
@@ -56,7 +53,10 @@ pub(crate) struct Global {
 
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one value of it in a process")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one value of it in a process"
+)]
 pub(crate) enum Command {
     /// Run the server: console for people, link for agents
     Serve(RawServer),
@@ -64,10 +64,6 @@ pub(crate) enum Command {
     Agent(AgentArguments),
     /// Present a credential to an agent's simulated reader
     Present(PresentArguments),
-    /// Show a whole organisation with doors on this machine, and nothing else touched
-    Demo(DemoArguments),
-    /// Check clock, disk, database, certificate and agents
-    Doctor,
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -78,11 +74,11 @@ pub(crate) enum Command {
 
 /// What to do with the server's data, whether or not the server runs.
 #[derive(Clone, Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one value of it in a process")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one value of it in a process"
+)]
 pub(crate) enum BooksCommand {
-    /// The owner's sign-in, from the server itself
-    #[command(subcommand)]
-    Owner(OwnerCommand),
     /// People
     #[command(subcommand)]
     User(UserCommand),
@@ -110,17 +106,12 @@ pub(crate) enum BooksCommand {
     /// Groups of doors
     #[command(subcommand)]
     DoorGroup(DoorGroupCommand),
-    /// People who sign in to the console
-    #[command(subcommand)]
-    Operator(OperatorCommand),
     /// Agents and their keys
     #[command(subcommand)]
     AgentKey(AgentKeyCommand),
     /// Invitations for agents
     #[command(subcommand)]
     JoinToken(JoinTokenCommand),
-    /// What happened: changes and door events
-    Activity(ActivityArguments),
 }
 
 /// Settings.
@@ -176,14 +167,6 @@ pub(crate) struct Presented {
     pub(crate) plate: Option<String>,
 }
 
-/// `offgate demo`
-#[derive(Clone, Debug, Args)]
-pub(crate) struct DemoArguments {
-    /// The port of the console on 127.0.0.1; 0 takes any free one [default: 12480, or any if taken]
-    #[arg(long)]
-    pub(crate) port: Option<u16>,
-}
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -207,11 +190,22 @@ mod tests {
     }
 
     fn write_help(command: &mut clap::Command, text: &mut String) {
-        let help = command.clone().disable_help_flag(true).render_long_help().to_string();
+        let help = command
+            .clone()
+            .disable_help_flag(true)
+            .render_long_help()
+            .to_string();
         let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-        writeln!(text, "=== {}\n{}\n", command.get_bin_name().unwrap_or("offgate"), lines.join("\n"))
-            .expect("a string");
-        let shown = command.get_subcommands_mut().filter(|one| !one.is_hide_set());
+        writeln!(
+            text,
+            "=== {}\n{}\n",
+            command.get_bin_name().unwrap_or("offgate"),
+            lines.join("\n")
+        )
+        .expect("a string");
+        let shown = command
+            .get_subcommands_mut()
+            .filter(|one| !one.is_hide_set());
         for subcommand in shown {
             write_help(subcommand, text);
         }

@@ -44,7 +44,13 @@ impl Books {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
         let store = Store::open(directory, Arc::clone(&clock), Arc::clone(&randomness))?;
-        Ok(Self { store, randomness, clock, format, confirmation })
+        Ok(Self {
+            store,
+            randomness,
+            clock,
+            format,
+            confirmation,
+        })
     }
 
     /// The store itself.
@@ -70,7 +76,10 @@ impl Books {
     /// Does it, and returns once it is durable.
     pub(crate) fn carry_out(&self, command: Command) -> Result<(), Failure> {
         let id = CommandId::random(self.randomness());
-        match self.store.execute_blocking(id, Actor::ServerCommandLine, command)? {
+        match self
+            .store
+            .execute_blocking(id, Actor::ServerCommandLine, command)?
+        {
             Outcome::Done { .. } => Ok(()),
             Outcome::Refused(refusal) => Err(refusal.into()),
         }

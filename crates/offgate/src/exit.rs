@@ -69,7 +69,10 @@ pub(crate) enum Failure {
 impl Failure {
     /// A value that cannot be read.
     pub(crate) fn usage(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self::Usage { what: what.into(), why: why.to_string() }
+        Self::Usage {
+            what: what.into(),
+            why: why.to_string(),
+        }
     }
 
     /// Something outside of this process, and what it said.

@@ -7,8 +7,8 @@ use crate::exit::Failure;
 
 /// Starts it with a filter as in `info` or `warn,offgate_server=debug`.
 pub(crate) fn start(filter: &str) -> Result<(), Failure> {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|error| Failure::usage(format!("log {filter:?}"), error))?;
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::usage(format!("log {filter:?}"), error))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

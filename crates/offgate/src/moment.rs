@@ -27,7 +27,10 @@ pub(crate) fn moment(
     alone: Alone,
 ) -> Result<Timestamp, Failure> {
     let wrong = |_: TextError| {
-        Failure::usage(what, format!("{text:?} is not like 2026-12-31 or \"2026-12-31 17:30\""))
+        Failure::usage(
+            what,
+            format!("{text:?} is not like 2026-12-31 or \"2026-12-31 17:30\""),
+        )
     };
     let edge = match alone {
         Alone::StartOfDay => Edge::Start,
@@ -36,7 +39,10 @@ pub(crate) fn moment(
     let text = text.trim();
     match text.split_once([' ', 'T']) {
         Some((date, time)) => {
-            let (day, minute) = (Day::parse(date).map_err(wrong)?, parse_minute(time).map_err(wrong)?);
+            let (day, minute) = (
+                Day::parse(date).map_err(wrong)?,
+                parse_minute(time).map_err(wrong)?,
+            );
             Ok(instant(zone, day, minute, edge))
         }
         None => {
@@ -85,7 +91,11 @@ mod tests {
         for (text, alone, expected) in [
             ("2026-12-31", Alone::EndOfDay, "2027-01-01T00:00:00+01:00"),
             ("2026-12-31", Alone::StartOfDay, "2026-12-31T00:00:00+01:00"),
-            ("2026-07-31 17:30", Alone::EndOfDay, "2026-07-31T17:30:00+02:00"),
+            (
+                "2026-07-31 17:30",
+                Alone::EndOfDay,
+                "2026-07-31T17:30:00+02:00",
+            ),
         ] {
             let at = moment("--access-ends", text, &berlin, alone).expect("a moment");
             assert_eq!(shown(&berlin, at), expected);
@@ -95,7 +105,13 @@ mod tests {
     #[test]
     fn other_text_is_refused() {
         let berlin = ZoneName::parse("Europe/Berlin").expect("a zone");
-        for text in ["", "tomorrow", "2026-02-30", "2026-12-31 25:00", "31.12.2026"] {
+        for text in [
+            "",
+            "tomorrow",
+            "2026-02-30",
+            "2026-12-31 25:00",
+            "31.12.2026",
+        ] {
             let failure = moment("--access-ends", text, &berlin, Alone::EndOfDay);
             assert_eq!(failure.expect_err("not a moment").code(), 2, "{text}");
         }

@@ -26,26 +26,46 @@ impl Record {
         self
     }
 
-    fn json(&self) -> Value {
-        let fields = self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    /// As a program reads it.
+    pub(crate) fn json(&self) -> Value {
+        let fields = self
+            .0
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
         Value::Object(fields.collect::<Map<_, _>>())
     }
 
     fn text(&self) -> String {
-        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        let width = self
+            .0
+            .iter()
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or_default();
         let lines = self.0.iter().flat_map(|(name, value)| {
             let name = name.replace('_', " ");
             let lines = match value {
                 // Several lines read better below each other than in a row.
-                Value::Array(items) if items.iter().map(plain).map(|item| item.len()).sum::<usize>() > 60 => {
+                Value::Array(items)
+                    if items
+                        .iter()
+                        .map(plain)
+                        .map(|item| item.len())
+                        .sum::<usize>()
+                        > 60 =>
+                {
                     items.iter().map(plain).collect()
                 }
                 other => vec![plain(other)],
             };
-            lines.into_iter().enumerate().map(move |(number, line)| {
-                let name = if number == 0 { name.as_str() } else { "" };
-                format!("{name:width$}  {line}").trim_end().to_owned()
-            }).collect::<Vec<_>>()
+            lines
+                .into_iter()
+                .enumerate()
+                .map(move |(number, line)| {
+                    let name = if number == 0 { name.as_str() } else { "" };
+                    format!("{name:width$}  {line}").trim_end().to_owned()
+                })
+                .collect::<Vec<_>>()
         });
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -99,21 +119,36 @@ impl List {
 
     fn lines(&self) -> Vec<String> {
         let cell = |record: &Record, column: &str| {
-            record.0.iter().find(|(name, _)| *name == column).map_or_else(String::new, |(_, value)| plain(value))
+            record
+                .0
+                .iter()
+                .find(|(name, _)| *name == column)
+                .map_or_else(String::new, |(_, value)| plain(value))
         };
         let rows: Vec<Vec<String>> = self
             .rows
             .iter()
-            .map(|record| self.columns.iter().map(|column| cell(record, column)).collect())
+            .map(|record| {
+                self.columns
+                    .iter()
+                    .map(|column| cell(record, column))
+                    .collect()
+            })
             .collect();
         if rows.is_empty() {
             return Vec::new();
         }
-        let heads: Vec<String> =
-            self.columns.iter().map(|column| column.replace('_', " ").to_uppercase()).collect();
+        let heads: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| column.replace('_', " ").to_uppercase())
+            .collect();
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|column| {
-                let cells = rows.iter().chain([&heads]).map(|row| row[column].chars().count());
+                let cells = rows
+                    .iter()
+                    .chain([&heads])
+                    .map(|row| row[column].chars().count());
                 cells.max().unwrap_or_default()
             })
             .collect();
@@ -166,10 +201,18 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_by_characters() {
-        let list = List { columns: &["name", "site", "readers"], rows: doors(), next: None };
+        let list = List {
+            columns: &["name", "site", "readers"],
+            rows: doors(),
+            next: None,
+        };
         assert_eq!(
             list.lines(),
-            ["NAME        SITE    READERS", "Front door  Berlin  2", "Åtrium      Berlin  11"]
+            [
+                "NAME        SITE    READERS",
+                "Front door  Berlin  2",
+                "Åtrium      Berlin  11"
+            ]
         );
     }
 

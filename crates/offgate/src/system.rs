@@ -11,7 +11,10 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that others are given")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that others are given"
+    )]
     fn now(&self) -> Timestamp {
         let now = SystemTime::now();
         // A clock before 1970 is wrong, and `doctor` says so; here it only must not end the program.

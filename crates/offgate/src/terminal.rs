@@ -37,11 +37,17 @@ impl Confirmation {
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
-            return Err(Failure::usage("--yes", format!("needed without a terminal: {question}")));
+            return Err(Failure::usage(
+                "--yes",
+                format!("needed without a terminal: {question}"),
+            ));
         }
         let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
         let mut line = String::new();
-        let read = std::io::stdin().lock().take(SECRET_LIMIT).read_line(&mut line);
+        let read = std::io::stdin()
+            .lock()
+            .take(SECRET_LIMIT)
+            .read_line(&mut line);
         match read {
             Ok(_) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),
             Ok(_) | Err(_) => Err(Failure::Declined),
@@ -88,7 +94,10 @@ mod tests {
         let path = folder.path().join("secret");
         std::fs::write(&path, "  correct horse \nsecond line\n").expect("a file");
         let source = path.to_str().expect("text");
-        assert_eq!(secret("the password", source).expect("a secret"), "correct horse");
+        assert_eq!(
+            secret("the password", source).expect("a secret"),
+            "correct horse"
+        );
         std::fs::write(&path, "\n").expect("a file");
         assert_eq!(secret("the password", source).expect_err("empty").code(), 2);
     }

@@ -62,7 +62,11 @@ fn every_command_in_the_documents_is_understood() {
             seen += 1;
             // What follows a comment sign or a pipe is for the shell.
             let call = command.split(" # ").next().unwrap_or_default();
-            let call = call.split(" | ").next().unwrap_or_default().trim_end_matches(" &");
+            let call = call
+                .split(" | ")
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(" &");
             if let Err(error) = Arguments::try_parse_from(words(call)) {
                 let asked = matches!(
                     error.kind(),

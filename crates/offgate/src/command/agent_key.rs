@@ -33,8 +33,13 @@ impl Shown for Agent {
             AgentState::Enrolled => ("enrolled", None),
             AgentState::Revoked { at } => ("revoked", Some(shown(&zone, at))),
         };
-        let doors = reader.doors()?.into_iter().filter(|door| door.agent == Some(self.id));
-        let doors: Vec<_> = doors.map(|door| reference(door.id, door.name.as_str())).collect();
+        let doors = reader
+            .doors()?
+            .into_iter()
+            .filter(|door| door.agent == Some(self.id));
+        let doors: Vec<_> = doors
+            .map(|door| reference(door.id, door.name.as_str()))
+            .collect();
         Ok(Record::default()
             .with("id", self.id.to_string())
             .with("name", self.name.as_str())

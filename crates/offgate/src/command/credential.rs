@@ -57,8 +57,12 @@ pub(crate) fn run(books: &Books, command: &CredentialCommand) -> Result<(), Fail
             let credential = pick(books, which)?;
             let question = format!("Take {} away for good?", credential.means.short_name());
             books.confirmation.of(&question)?;
-            books.carry_out(Command::RemoveCredential { credential: credential.id })?;
-            Record::default().with("removed", credential.id.to_string()).show(books.format);
+            books.carry_out(Command::RemoveCredential {
+                credential: credential.id,
+            })?;
+            Record::default()
+                .with("removed", credential.id.to_string())
+                .show(books.format);
             Ok(())
         }
         CredentialCommand::Lost(which) => {
@@ -75,8 +79,10 @@ pub(crate) fn run(books: &Books, command: &CredentialCommand) -> Result<(), Fail
 }
 
 fn pick(books: &Books, which: &Which) -> Result<Credential, Failure> {
-    let not_found =
-        || Failure::NotFound { thing: Thing::Credential, wanted: which.id.clone() };
+    let not_found = || Failure::NotFound {
+        thing: Thing::Credential,
+        wanted: which.id.clone(),
+    };
     let id = which.id.parse::<CredentialId>().map_err(|_| not_found())?;
     books.reader().credential(id)?.ok_or_else(not_found)
 }
@@ -94,8 +100,12 @@ fn list(books: &Books, who: &Who) -> Result<(), Failure> {
     let reader = books.reader();
     let person = pick_person(&reader, &who.wanted)?;
     let rows = records_of(&reader, person.id, &zone(&reader)?)?;
-    List { columns: &["kind", "name", "state", "label", "id"], rows, next: None }
-        .show(books.format);
+    List {
+        columns: &["kind", "name", "state", "label", "id"],
+        rows,
+        next: None,
+    }
+    .show(books.format);
     Ok(())
 }
 
@@ -105,10 +115,16 @@ fn give(books: &Books, add: &Add) -> Result<(), Failure> {
     let [credential] = <[_; 1]>::try_from(means.credentials)
         .map_err(|_| Failure::usage("--pin, --nfc or --plate", "exactly one of them is needed"))?;
     let id = credential.id;
-    books.carry_out(Command::AddCredential { user: person.id, credential })?;
+    books.carry_out(Command::AddCredential {
+        user: person.id,
+        credential,
+    })?;
     let reader = books.reader();
     let zone = zone(&reader)?;
-    let added = reader.credential(id)?.map(|added| record(&added, &zone)).unwrap_or_default();
+    let added = reader
+        .credential(id)?
+        .map(|added| record(&added, &zone))
+        .unwrap_or_default();
     match &means.generated_pin {
         Some(pin) => added.with("pin", pin.digits()).show(books.format),
         None => added.show(books.format),
@@ -122,7 +138,11 @@ pub(crate) fn records_of(
     user: offgate_core::id::UserId,
     zone: &ZoneName,
 ) -> Result<Vec<Record>, Failure> {
-    Ok(reader.credentials_of(user)?.iter().map(|one| record(one, zone)).collect())
+    Ok(reader
+        .credentials_of(user)?
+        .iter()
+        .map(|one| record(one, zone))
+        .collect())
 }
 
 fn record(credential: &Credential, zone: &ZoneName) -> Record {
@@ -133,13 +153,19 @@ fn record(credential: &Credential, zone: &ZoneName) -> Record {
     };
     let shared = matches!(
         credential.means,
-        Means::LicencePlate { sharing: PlateSharing::Shared, .. }
+        Means::LicencePlate {
+            sharing: PlateSharing::Shared,
+            ..
+        }
     );
     Record::default()
         .with("id", credential.id.to_string())
         .with("kind", credential.means.kind().name())
         .with("name", credential.means.short_name())
-        .with("label", credential.label.as_ref().map(|label| label.as_str()))
+        .with(
+            "label",
+            credential.label.as_ref().map(|label| label.as_str()),
+        )
         .with("state", state)
         .with("lost_since", lost_since)
         .with("shared", shared)

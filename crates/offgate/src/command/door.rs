@@ -9,7 +9,9 @@ use offgate_core::records::Records as _;
 use offgate_store::Reader;
 use serde_json::json;
 
-use super::furniture::{Named as _, Page, Shown, Which, delete, list, pick, show, show_result, title};
+use super::furniture::{
+    Named as _, Page, Shown, Which, delete, list, pick, show, show_result, title,
+};
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::record::{Record, reference};
@@ -101,9 +103,13 @@ impl Shown for Door {
         &["name", "site", "agent", "works_alone_seconds", "id"];
 
     fn record(&self, reader: &Reader) -> Result<Record, Failure> {
-        let site = reader.site(self.site)?.map(|site| reference(site.id, site.name.as_str()));
+        let site = reader
+            .site(self.site)?
+            .map(|site| reference(site.id, site.name.as_str()));
         let agent = match self.agent {
-            Some(id) => reader.agent(id)?.map(|agent| reference(id, agent.name.as_str())),
+            Some(id) => reader
+                .agent(id)?
+                .map(|agent| reference(id, agent.name.as_str())),
             None => None,
         };
         let readers: Vec<_> = self
@@ -131,9 +137,13 @@ const fn way(direction: Direction) -> &'static str {
 pub(crate) fn run(books: &Books, command: &DoorCommand) -> Result<(), Failure> {
     match command {
         DoorCommand::List(List { page, site }) => {
-            let site = site.as_deref().map(|wanted| pick::<Site>(&books.reader(), wanted));
+            let site = site
+                .as_deref()
+                .map(|wanted| pick::<Site>(&books.reader(), wanted));
             let site = site.transpose()?.map(|site| site.id);
-            list::<Door>(books, page, |door| site.is_none_or(|site| door.site == site))
+            list::<Door>(books, page, |door| {
+                site.is_none_or(|site| door.site == site)
+            })
         }
         DoorCommand::Show(which) => show::<Door>(books, which),
         DoorCommand::Create(new) => create(books, new),
@@ -151,7 +161,11 @@ fn create(books: &Books, new: &Create) -> Result<(), Failure> {
         name: title("NAME", &new.name)?,
         agent: None,
         lease: lease(&new.works_alone)?,
-        readers: new.reader.iter().map(|way| new_reader(books, *way)).collect(),
+        readers: new
+            .reader
+            .iter()
+            .map(|way| new_reader(books, *way))
+            .collect(),
     };
     let id = door.id;
     books.carry_out(Command::CreateDoor(door))?;
@@ -174,10 +188,14 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
         let before = door.readers.len();
         door.readers.retain(|one| one.id.to_string() != *wanted);
         if door.readers.len() == before {
-            return Err(Failure::usage("--remove-reader", "this door has no such reader"));
+            return Err(Failure::usage(
+                "--remove-reader",
+                "this door has no such reader",
+            ));
         }
     }
-    door.readers.extend(edit.add_reader.iter().map(|way| new_reader(books, *way)));
+    door.readers
+        .extend(edit.add_reader.iter().map(|way| new_reader(books, *way)));
     let (id, drawn) = (door.id, door.revision);
     books.carry_out(Command::EditDoor(door, Expected::Unchanged(drawn)))?;
     show_result::<Door>(books, id)
@@ -191,13 +209,22 @@ pub(crate) fn site(reader: &Reader, wanted: Option<&str>) -> Result<Site, Failur
     let mut all = Site::all(reader)?;
     match (all.pop(), all.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(Failure::usage("--site", "there is no site yet; add one first")),
-        (Some(_), false) => Err(Failure::usage("--site", "needed, as there is more than one site")),
+        (None, _) => Err(Failure::usage(
+            "--site",
+            "there is no site yet; add one first",
+        )),
+        (Some(_), false) => Err(Failure::usage(
+            "--site",
+            "needed, as there is more than one site",
+        )),
     }
 }
 
 fn new_reader(books: &Books, way: Way) -> DoorReader {
-    DoorReader { id: ReaderId::random(books.randomness()), direction: way.into() }
+    DoorReader {
+        id: ReaderId::random(books.randomness()),
+        direction: way.into(),
+    }
 }
 
 /// Reads a preset's name or a time.
@@ -223,7 +250,10 @@ fn seconds(text: &str) -> Option<u32> {
         'd' => 24 * 3600,
         _ => return None,
     };
-    text[..text.len() - 1].parse::<u32>().ok()?.checked_mul(unit)
+    text[..text.len() - 1]
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(unit)
 }
 
 #[cfg(test)]
@@ -244,7 +274,11 @@ mod tests {
             ("é", None),
             ("h", None),
         ] {
-            assert_eq!(lease(text).ok().map(LeaseLength::seconds), expected, "{text}");
+            assert_eq!(
+                lease(text).ok().map(LeaseLength::seconds),
+                expected,
+                "{text}"
+            );
         }
     }
 }

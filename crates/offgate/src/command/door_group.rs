@@ -96,7 +96,11 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
         group.name = title("--name", name)?;
     }
     let added = pick_all::<Door>(&reader, &edit.add_door)?;
-    change_set(&mut group.doors, added, &pick_all::<Door>(&reader, &edit.remove_door)?);
+    change_set(
+        &mut group.doors,
+        added,
+        &pick_all::<Door>(&reader, &edit.remove_door)?,
+    );
     let (id, drawn) = (group.id, group.revision);
     books.carry_out(Command::EditDoorGroup(group, Expected::Unchanged(drawn)))?;
     show_result::<DoorGroup>(books, id)

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use offgate_core::agent::{Agent, JoinToken};
+use offgate_core::agent::Agent;
 use offgate_core::command::Command;
 use offgate_core::id::{
-    AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId, PolicyId,
-    ScheduleId, SiteId,
+    AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, OperatorId, PolicyId, ScheduleId, SiteId,
 };
 use offgate_core::operator::Operator;
 use offgate_core::place::{Door, DoorGroup, Site};
@@ -102,7 +101,6 @@ named! {
     Schedule ScheduleId schedules DeleteSchedule;
     HolidayGroup HolidayGroupId holiday_groups DeleteHolidayGroup;
     Agent AgentId agents;
-    JoinToken JoinTokenId join_tokens;
     Operator OperatorId operators;
 }
 
@@ -121,7 +119,10 @@ fn choose<T: Named>(all: Vec<T>, wanted: &str) -> Result<T, Failure> {
         .collect();
     match (meant.pop(), meant.is_empty()) {
         (Some(one), true) => Ok(one),
-        (None, _) => Err(Failure::NotFound { thing: T::THING, wanted: wanted.to_owned() }),
+        (None, _) => Err(Failure::NotFound {
+            thing: T::THING,
+            wanted: wanted.to_owned(),
+        }),
         (Some(last), false) => {
             meant.push(last);
             let line = |one: &T| format!("  {}  {}", one.id(), one.name().as_str());
@@ -139,7 +140,10 @@ pub(crate) fn pick_all<T: Named>(
     reader: &Reader,
     wanted: &[String],
 ) -> Result<BTreeSet<T::Id>, Failure> {
-    wanted.iter().map(|one| pick::<T>(reader, one).map(|one| one.id())).collect()
+    wanted
+        .iter()
+        .map(|one| pick::<T>(reader, one).map(|one| one.id()))
+        .collect()
 }
 
 /// Those that are named beside another thing, by name.
@@ -150,9 +154,15 @@ pub(crate) fn references<T: Named>(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut named: Vec<T> = T::all(reader)?.into_iter().filter(|one| ids.contains(&one.id())).collect();
+    let mut named: Vec<T> = T::all(reader)?
+        .into_iter()
+        .filter(|one| ids.contains(&one.id()))
+        .collect();
     named.sort_by_cached_key(|one| fold(one.name().as_str()));
-    Ok(named.iter().map(|one| reference(one.id(), one.name().as_str())).collect())
+    Ok(named
+        .iter()
+        .map(|one| reference(one.id(), one.name().as_str()))
+        .collect())
 }
 
 /// Lists them by name.
@@ -173,22 +183,37 @@ pub(crate) fn list<T: Shown>(
         }
     };
     let end = all.len().min(start + usize::from(page.limit));
-    let rows = all[start..end].iter().map(|one| one.record(&reader)).collect::<Result<_, _>>()?;
+    let rows = all[start..end]
+        .iter()
+        .map(|one| one.record(&reader))
+        .collect::<Result<_, _>>()?;
     let next = (end < all.len()).then(|| all[end - 1].id().to_string());
-    List { columns: T::COLUMNS, rows, next }.show(books.format);
+    List {
+        columns: T::COLUMNS,
+        rows,
+        next,
+    }
+    .show(books.format);
     Ok(())
 }
 
 /// Shows one.
 pub(crate) fn show<T: Shown>(books: &Books, which: &Which) -> Result<(), Failure> {
     let reader = books.reader();
-    pick::<T>(&reader, &which.wanted)?.record(&reader)?.show(books.format);
+    pick::<T>(&reader, &which.wanted)?
+        .record(&reader)?
+        .show(books.format);
     Ok(())
 }
 
 /// Shows what is on record under this id after a command.
 pub(crate) fn show_result<T: Shown>(books: &Books, id: T::Id) -> Result<(), Failure> {
-    show::<T>(books, &Which { wanted: id.to_string() })
+    show::<T>(
+        books,
+        &Which {
+            wanted: id.to_string(),
+        },
+    )
 }
 
 /// Deletes one, after asking.

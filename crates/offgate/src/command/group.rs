@@ -71,7 +71,9 @@ impl Shown for Group {
 
     fn record(&self, reader: &Reader) -> Result<Record, Failure> {
         let parent = match self.parent {
-            Some(id) => reader.group(id)?.map(|group| reference(id, group.name.as_str())),
+            Some(id) => reader
+                .group(id)?
+                .map(|group| reference(id, group.name.as_str())),
             None => None,
         };
         Ok(Record::default()
@@ -95,7 +97,11 @@ pub(crate) fn run(books: &Books, command: &GroupCommand) -> Result<(), Failure> 
 
 fn create(books: &Books, new: &Create) -> Result<(), Failure> {
     let reader = books.reader();
-    let parent = new.parent.as_deref().map(|wanted| pick::<Group>(&reader, wanted)).transpose()?;
+    let parent = new
+        .parent
+        .as_deref()
+        .map(|wanted| pick::<Group>(&reader, wanted))
+        .transpose()?;
     let group = Group {
         id: GroupId::random(books.randomness()),
         revision: Revision::ZERO,
@@ -121,7 +127,11 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
         group.parent = None;
     }
     let added = pick_all::<Policy>(&reader, &edit.add_policy)?;
-    change_set(&mut group.policies, added, &pick_all::<Policy>(&reader, &edit.remove_policy)?);
+    change_set(
+        &mut group.policies,
+        added,
+        &pick_all::<Policy>(&reader, &edit.remove_policy)?,
+    );
     let (id, drawn) = (group.id, group.revision);
     books.carry_out(Command::EditGroup(group, Expected::Unchanged(drawn)))?;
     show_result::<Group>(books, id)

@@ -93,7 +93,11 @@ impl Shown for HolidayGroup {
 /// A holiday in the form in which it is given.
 fn text(holiday: &Holiday) -> String {
     let (first, last) = (holiday.first.to_string(), holiday.last.to_string());
-    let dates = if first == last { first } else { format!("{first}..{last}") };
+    let dates = if first == last {
+        first
+    } else {
+        format!("{first}..{last}")
+    };
     let every_year = match holiday.recurrence {
         Recurrence::Once => "",
         Recurrence::EveryYear => " (every year)",
@@ -130,9 +134,14 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
     }
     for name in &edit.remove {
         let before = group.holidays.len();
-        group.holidays.retain(|holiday| fold(holiday.name.as_str()) != fold(name));
+        group
+            .holidays
+            .retain(|holiday| fold(holiday.name.as_str()) != fold(name));
         if group.holidays.len() == before {
-            return Err(Failure::usage("--remove", format!("there is no holiday {name:?} in it")));
+            return Err(Failure::usage(
+                "--remove",
+                format!("there is no holiday {name:?} in it"),
+            ));
         }
     }
     group.holidays.extend(holidays(&edit.days)?);
@@ -142,9 +151,14 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
 }
 
 fn holidays(days: &Days) -> Result<Vec<Holiday>, Failure> {
-    let once = days.once.iter().map(|text| holiday("--once", text, Recurrence::Once));
-    let yearly =
-        days.every_year.iter().map(|text| holiday("--every-year", text, Recurrence::EveryYear));
+    let once = days
+        .once
+        .iter()
+        .map(|text| holiday("--once", text, Recurrence::Once));
+    let yearly = days
+        .every_year
+        .iter()
+        .map(|text| holiday("--every-year", text, Recurrence::EveryYear));
     once.chain(yearly).collect()
 }
 
@@ -166,7 +180,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        for written in ["2026-12-25=Christmas Day", "2026-12-24..2027-01-02=Between the years"] {
+        for written in [
+            "2026-12-25=Christmas Day",
+            "2026-12-24..2027-01-02=Between the years",
+        ] {
             let read = holiday("--once", written, Recurrence::Once).expect("a holiday");
             assert_eq!(text(&read), written);
         }
@@ -174,8 +191,18 @@ mod tests {
 
     #[test]
     fn other_text_is_refused() {
-        for written in ["", "2026-12-25", "25.12.2026=Christmas", "2026-02-30=x", "2026-12-25=", "..=x"] {
-            assert!(holiday("--once", written, Recurrence::Once).is_err(), "{written}");
+        for written in [
+            "",
+            "2026-12-25",
+            "25.12.2026=Christmas",
+            "2026-02-30=x",
+            "2026-12-25=",
+            "..=x",
+        ] {
+            assert!(
+                holiday("--once", written, Recurrence::Once).is_err(),
+                "{written}"
+            );
         }
     }
 }

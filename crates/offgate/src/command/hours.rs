@@ -52,7 +52,10 @@ fn day(text: &str) -> Result<Weekday, String> {
 }
 
 fn position(day: Weekday) -> usize {
-    Weekday::ALL.iter().position(|other| *other == day).unwrap_or_default()
+    Weekday::ALL
+        .iter()
+        .position(|other| *other == day)
+        .unwrap_or_default()
 }
 
 /// Writes one window.
@@ -70,8 +73,10 @@ pub(crate) fn weekly_text(weekly: &[(Weekday, Window)]) -> Vec<String> {
         let has = |day: &Weekday| weekly.contains(&(*day, window));
         Weekday::ALL.into_iter().filter(has).collect()
     };
-    let mut lines: Vec<(Vec<Weekday>, Window)> =
-        windows.into_iter().map(|window| (days_of(window), window)).collect();
+    let mut lines: Vec<(Vec<Weekday>, Window)> = windows
+        .into_iter()
+        .map(|window| (days_of(window), window))
+        .collect();
     lines.sort();
     lines
         .into_iter()
@@ -91,11 +96,13 @@ fn days_text(days: &[Weekday]) -> String {
             _ => runs.push((*day, *day)),
         }
     }
-    let written = runs.into_iter().map(|(first, last)| match position(last) - position(first) {
-        0 => short(first).to_owned(),
-        1 => format!("{},{}", short(first), short(last)),
-        _ => format!("{}-{}", short(first), short(last)),
-    });
+    let written = runs
+        .into_iter()
+        .map(|(first, last)| match position(last) - position(first) {
+            0 => short(first).to_owned(),
+            1 => format!("{},{}", short(first), short(last)),
+            _ => format!("{}-{}", short(first), short(last)),
+        });
     written.collect::<Vec<_>>().join(",")
 }
 
@@ -118,17 +125,30 @@ mod tests {
 
     #[test]
     fn a_range_may_go_over_the_end_of_the_week() {
-        let days: Vec<Weekday> =
-            weekly("sat-mon 10:00-11:00").expect("hours").into_iter().map(|(day, _)| day).collect();
+        let days: Vec<Weekday> = weekly("sat-mon 10:00-11:00")
+            .expect("hours")
+            .into_iter()
+            .map(|(day, _)| day)
+            .collect();
         assert_eq!(days, [Weekday::Saturday, Weekday::Sunday, Weekday::Monday]);
     }
 
     #[test]
     fn other_text_is_refused() {
         for text in [
-            "", "07:00-19:00", "Mon", "Mon 7-19", "Mon 07:00-07:00", "Mon 07:60-19:00",
-            "Mon 24:00-19:00", "Mon 07:00-24:01", "Someday 07:00-19:00", "M 07:00-19:00",
-            "Mon 07:00", "é é", "T 07:00-08:00",
+            "",
+            "07:00-19:00",
+            "Mon",
+            "Mon 7-19",
+            "Mon 07:00-07:00",
+            "Mon 07:60-19:00",
+            "Mon 24:00-19:00",
+            "Mon 07:00-24:01",
+            "Someday 07:00-19:00",
+            "M 07:00-19:00",
+            "Mon 07:00",
+            "é é",
+            "T 07:00-08:00",
         ] {
             assert!(weekly(text).is_err(), "{text}");
         }

@@ -3,7 +3,6 @@
 //! Each file owns the arguments of its resource as they are typed, what they mean, and what is
 //! answered. None knows a rule: what may be done is for the store's judgement.
 
-pub(crate) mod activity;
 pub(crate) mod agent_key;
 pub(crate) mod credential;
 pub(crate) mod door;
@@ -14,8 +13,6 @@ pub(crate) mod holiday;
 mod hours;
 pub(crate) mod join_token;
 mod means;
-pub(crate) mod operator;
-pub(crate) mod owner;
 mod person;
 pub(crate) mod policy;
 pub(crate) mod schedule;

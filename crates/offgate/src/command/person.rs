@@ -1,29 +1,28 @@
-//! Finding the person that is meant: by id, full name, e-mail address or employee number.
+//! Finding the person that is meant: by id.
 
 use clap::Args;
 use offgate_core::id::UserId;
 use offgate_core::records::Records as _;
 use offgate_core::refusal::{Refusal, Thing};
-use offgate_core::text::fold;
 use offgate_core::user::{Standing, User, UserRecord};
-use offgate_store::{Reader, UserFilter, UserListQuery};
+use offgate_store::Reader;
 
 use crate::exit::Failure;
-
-/// How many namesakes are looked at.
-const CANDIDATES: usize = 50;
 
 /// Who.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Who {
-    /// Full name, e-mail address, employee number or id
+    /// Their id
     #[arg(value_name = "USER")]
     pub(crate) wanted: String,
 }
 
 /// Finds the person that is meant. Somebody deactivated is found; somebody removed is said to be.
 pub(crate) fn pick_person(reader: &Reader, wanted: &str) -> Result<User, Failure> {
-    let not_found = || Failure::NotFound { thing: Thing::User, wanted: wanted.to_owned() };
+    let not_found = || Failure::NotFound {
+        thing: Thing::User,
+        wanted: wanted.to_owned(),
+    };
     if let Ok(id) = wanted.parse::<UserId>() {
         return match reader.user(id)? {
             Some(UserRecord::Present(user)) => Ok(user),
@@ -31,39 +30,7 @@ pub(crate) fn pick_person(reader: &Reader, wanted: &str) -> Result<User, Failure
             None => Err(not_found()),
         };
     }
-    let page = reader.users(&UserListQuery {
-        search: Some(wanted.to_owned()),
-        filter: UserFilter::Everybody,
-        limit: CANDIDATES,
-        ..UserListQuery::default()
-    })?;
-    let mut meant: Vec<User> =
-        page.users.into_iter().map(|row| row.user).filter(|user| is_meant(user, wanted)).collect();
-    match (meant.pop(), meant.is_empty()) {
-        (Some(user), true) => Ok(user),
-        (None, _) => Err(not_found()),
-        (Some(last), false) => {
-            meant.push(last);
-            Err(Failure::Ambiguous {
-                thing: Thing::User,
-                wanted: wanted.to_owned(),
-                candidates: meant.iter().map(candidate).collect(),
-            })
-        }
-    }
-}
-
-fn is_meant(user: &User, wanted: &str) -> bool {
-    let is = |text: Option<&str>| text.is_some_and(|text| fold(text) == fold(wanted.trim()));
-    let profile = &user.profile;
-    profile.is_called(wanted)
-        || is(profile.email.as_ref().map(|email| email.as_str()))
-        || is(profile.employee_number.as_ref().map(|number| number.as_str()))
-}
-
-fn candidate(user: &User) -> String {
-    let number = user.profile.employee_number.as_ref().map_or("–", |number| number.as_str());
-    format!("  {}  {}  {number}  {}", user.id, user.profile.full_name(), standing(user))
+    Err(not_found())
 }
 
 /// The word for where somebody stands.

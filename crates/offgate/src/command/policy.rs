@@ -82,15 +82,18 @@ impl Shown for Policy {
     fn record(&self, reader: &Reader) -> Result<Record, Failure> {
         let schedule = match self.hours {
             PolicyHours::Always => None,
-            PolicyHours::Scheduled(id) => {
-                reader.schedule(id)?.map(|schedule| reference(id, schedule.name.as_str()))
-            }
+            PolicyHours::Scheduled(id) => reader
+                .schedule(id)?
+                .map(|schedule| reference(id, schedule.name.as_str())),
         };
         Ok(Record::default()
             .with("id", self.id.to_string())
             .with("name", self.name.as_str())
             .with("doors", references::<Door>(reader, &self.doors)?)
-            .with("door_groups", references::<DoorGroup>(reader, &self.door_groups)?)
+            .with(
+                "door_groups",
+                references::<DoorGroup>(reader, &self.door_groups)?,
+            )
             .with("always", self.hours == PolicyHours::Always)
             .with("schedule", schedule))
     }
@@ -131,7 +134,11 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
         policy.name = title("--name", name)?;
     }
     let doors = pick_all::<Door>(&reader, &edit.add_door)?;
-    change_set(&mut policy.doors, doors, &pick_all::<Door>(&reader, &edit.remove_door)?);
+    change_set(
+        &mut policy.doors,
+        doors,
+        &pick_all::<Door>(&reader, &edit.remove_door)?,
+    );
     let groups = pick_all::<DoorGroup>(&reader, &edit.add_door_group)?;
     let gone = pick_all::<DoorGroup>(&reader, &edit.remove_door_group)?;
     change_set(&mut policy.door_groups, groups, &gone);

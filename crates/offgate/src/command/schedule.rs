@@ -79,8 +79,9 @@ impl Shown for Schedule {
             None => None,
         };
         let on_holidays = self.holidays.iter().flat_map(|hours| &hours.windows);
-        let on_holidays: Vec<String> =
-            on_holidays.map(|window| hours::window_text(*window)).collect();
+        let on_holidays: Vec<String> = on_holidays
+            .map(|window| hours::window_text(*window))
+            .collect();
         Ok(Record::default()
             .with("id", self.id.to_string())
             .with("name", self.name.as_str())
@@ -154,5 +155,8 @@ fn holiday_hours(
         .iter()
         .map(|text| hours::window(text).map_err(|why| Failure::usage("--holiday-window", why)))
         .collect::<Result<_, _>>()?;
-    Ok(HolidayHours { group: pick::<HolidayGroup>(reader, wanted)?.id, windows })
+    Ok(HolidayHours {
+        group: pick::<HolidayGroup>(reader, wanted)?.id,
+        windows,
+    })
 }

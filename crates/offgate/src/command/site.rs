@@ -64,7 +64,9 @@ impl Shown for Site {
 
     fn record(&self, reader: &Reader) -> Result<Record, Failure> {
         let policy = match self.default_policy {
-            Some(id) => reader.policy(id)?.map(|policy| reference(id, policy.name.as_str())),
+            Some(id) => reader
+                .policy(id)?
+                .map(|policy| reference(id, policy.name.as_str())),
             None => None,
         };
         Ok(Record::default()
@@ -86,7 +88,10 @@ pub(crate) fn run(books: &Books, command: &SiteCommand) -> Result<(), Failure> {
 
 fn create(books: &Books, new: &Create) -> Result<(), Failure> {
     let reader = books.reader();
-    let policy = new.default_policy.as_deref().map(|wanted| pick::<Policy>(&reader, wanted));
+    let policy = new
+        .default_policy
+        .as_deref()
+        .map(|wanted| pick::<Policy>(&reader, wanted));
     let site = Site {
         id: SiteId::random(books.randomness()),
         revision: Revision::ZERO,

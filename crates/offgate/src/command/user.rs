@@ -18,12 +18,8 @@ use crate::record::Record;
 /// What to do with people.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// List people
-    List(view::List),
     /// Show who somebody is, what they hold, and what doors have confirmed
     Show(Who),
-    /// Show which doors somebody can open now, and why (not)
-    Open(Who),
     /// Add somebody
     Create(edit::Create),
     /// Change name, contacts, access period, groups or policies
@@ -91,12 +87,10 @@ pub(crate) struct Remove {
 
 pub(crate) fn run(books: &Books, command: &UserCommand) -> Result<(), Failure> {
     match command {
-        UserCommand::List(list) => view::list(books, list),
         UserCommand::Show(who) => {
             let person = pick_person(&books.reader(), &who.wanted)?;
             view::show(books, person.id)
         }
-        UserCommand::Open(who) => view::open(books, who),
         UserCommand::Create(new) => edit::create(books, new),
         UserCommand::Edit(edit) => edit::change(books, edit),
         UserCommand::Deactivate(what) => deactivate(books, what),
@@ -120,7 +114,11 @@ fn deactivate(books: &Books, what: &Deactivate) -> Result<(), Failure> {
             let end = moment("--employment-ended", text, &zone, Alone::EndOfDay)?;
             let start = moment("--employment-ended", text, &zone, Alone::StartOfDay)?;
             // Today's date alone means until now: the rules refuse an end in the future.
-            Some(if start <= books.now() { end.min(books.now()) } else { end })
+            Some(if start <= books.now() {
+                end.min(books.now())
+            } else {
+                end
+            })
         }
     };
     let note = what.note.as_deref().map(Note::parse).transpose();
@@ -146,7 +144,12 @@ fn remove(books: &Books, what: &Remove) -> Result<(), Failure> {
         "Remove {name} for good? Their personal data is erased; this cannot be undone."
     ))?;
     let id: UserId = person.id;
-    books.carry_out(Command::RemoveUser { user: id, unconfirmed })?;
-    Record::default().with("removed", id.to_string()).show(books.format);
+    books.carry_out(Command::RemoveUser {
+        user: id,
+        unconfirmed,
+    })?;
+    Record::default()
+        .with("removed", id.to_string())
+        .show(books.format);
     Ok(())
 }

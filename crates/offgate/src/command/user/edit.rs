@@ -130,7 +130,14 @@ pub(super) fn create(books: &Books, new: &Create) -> Result<(), Failure> {
     let means = new.means.read(books)?;
     let user = UserId::random(books.randomness());
     let credentials = means.credentials;
-    books.carry_out(Command::CreateUser { user, profile, access, groups, policies, credentials })?;
+    books.carry_out(Command::CreateUser {
+        user,
+        profile,
+        access,
+        groups,
+        policies,
+        credentials,
+    })?;
     view::show_new(books, user, means.generated_pin.as_ref())
 }
 
@@ -147,7 +154,11 @@ pub(super) fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
     let zone = chosen_zone(&reader, edit.period.zone.as_deref())?;
     set_period(&mut person.access, &edit.period, &zone)?;
     let groups = pick_all::<Group>(&reader, &edit.add_group)?;
-    change_set(&mut person.groups, groups, &pick_all::<Group>(&reader, &edit.remove_group)?);
+    change_set(
+        &mut person.groups,
+        groups,
+        &pick_all::<Group>(&reader, &edit.remove_group)?,
+    );
     let policies = pick_all::<Policy>(&reader, &edit.add_policy)?;
     let gone = pick_all::<Policy>(&reader, &edit.remove_policy)?;
     change_set(&mut person.policies, policies, &gone);
@@ -168,17 +179,23 @@ fn name(what: &str, text: &str) -> Result<PersonName, Failure> {
 }
 
 fn set_contacts(profile: &mut Profile, contacts: &Contacts) -> Result<(), Failure> {
-    set("--preferred-name", &mut profile.preferred_name, &contacts.preferred_name, PersonName::parse)?;
+    set(
+        "--preferred-name",
+        &mut profile.preferred_name,
+        &contacts.preferred_name,
+        PersonName::parse,
+    )?;
     set("--email", &mut profile.email, &contacts.email, Email::parse)?;
     set("--phone", &mut profile.phone, &contacts.phone, Phone::parse)?;
-    set("--employee-number", &mut profile.employee_number, &contacts.employee_number, EmployeeNumber::parse)
+    set(
+        "--employee-number",
+        &mut profile.employee_number,
+        &contacts.employee_number,
+        EmployeeNumber::parse,
+    )
 }
 
-fn set_period(
-    access: &mut AccessPeriod,
-    period: &Period,
-    zone: &ZoneName,
-) -> Result<(), Failure> {
+fn set_period(access: &mut AccessPeriod, period: &Period, zone: &ZoneName) -> Result<(), Failure> {
     let limit = |what: &str, limit: &mut Option<Timestamp>, text: &Option<String>, alone| {
         match text.as_deref() {
             None => {}
@@ -187,8 +204,18 @@ fn set_period(
         }
         Ok(())
     };
-    limit("--access-starts", &mut access.starts, &period.access_starts, Alone::StartOfDay)?;
-    limit("--access-ends", &mut access.ends, &period.access_ends, Alone::EndOfDay)
+    limit(
+        "--access-starts",
+        &mut access.starts,
+        &period.access_starts,
+        Alone::StartOfDay,
+    )?;
+    limit(
+        "--access-ends",
+        &mut access.ends,
+        &period.access_ends,
+        Alone::EndOfDay,
+    )
 }
 
 /// Sets an optional field: nothing said leaves it, an empty text empties it.
