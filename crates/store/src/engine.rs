@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use offgate_core::actor::Actor;
 use offgate_core::change::Change;
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, PolicyId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinSalt;
@@ -15,6 +16,7 @@ use offgate_core::records::Records;
 use offgate_core::table::entry::{EntryKey, TableHash};
 
 use crate::error::StoreError;
+use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// Which store this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,14 @@ impl Confirms {
             Self::Refuse => "refuse",
             Self::Admit => "admit",
         }
+    }
+
+    /// What has this name in rows.
+    #[must_use]
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Refuse, Self::Admit]
+            .into_iter()
+            .find(|confirms| confirms.name() == name)
     }
 }
 
@@ -147,6 +157,23 @@ pub trait Batch: Records<Error = StoreError> {
         signature: &[u8; 64],
         now: Timestamp,
     ) -> Result<(), StoreError>;
+    /// Keeps what an agent tells of its doors, each event once; `lost` is how many it had to drop
+    /// before the first of these since it enrolled. Says up to which number all is kept.
+    fn keep_events(
+        &mut self,
+        agent: AgentId,
+        lost: u64,
+        events: &[DoorEvent],
+        now: Timestamp,
+    ) -> Result<Option<u64>, StoreError>;
+    /// Changes who is signed in.
+    fn sign_in(&mut self, change: &SignInChange, now: Timestamp) -> Result<(), StoreError>;
+    /// Uses a link up, and says what it was for.
+    fn use_link(
+        &mut self,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<LinkPurpose>, StoreError>;
     /// Notes that an agent was heard.
     fn contact(&mut self, agent: AgentId, contact: Heard, now: Timestamp)
     -> Result<(), StoreError>;

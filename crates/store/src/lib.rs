@@ -6,17 +6,20 @@
 //! Refuses to know: HTTP, the link, and rules. Whether something may be done is `offgate_core`'s
 //! to decide; the store loads what that needs and applies what it says, in one transaction.
 
+pub mod activity;
 pub mod engine;
 mod error;
 mod projection;
 mod reader;
+pub mod sign_in;
 mod sqlite;
 mod store;
+pub mod users;
 mod writer;
 
-pub use engine::{Heard, StoreIdentity, TableHead};
+pub use engine::{Confirms, Heard, StoreIdentity, TableHead};
 pub use error::StoreError;
-pub use reader::{Reader, TableChanges};
+pub use reader::{AgentContact, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;
 pub use store::Store;
 pub use writer::{Outcome, Pulse};

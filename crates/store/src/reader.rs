@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
-use offgate_core::confirmation::DoorFacts;
+use offgate_core::confirmation::{Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
@@ -20,10 +20,13 @@ use offgate_core::table::entry::EntryKey;
 use offgate_core::text::Email;
 use offgate_core::user::UserRecord;
 
+use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
 use crate::engine::TableHead;
 use crate::error::StoreError;
-use crate::sqlite::{Rows, tables};
+use crate::sign_in::{LinkPurpose, SecretHash, Session};
+use crate::sqlite::{Rows, activity, sign_in, tables, users};
 use crate::store::Readers;
+use crate::users::{LastSeen, Pending, UserCounts, UserPage, UserQuery};
 
 /// What an agent's table has beyond a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,15 @@ pub struct TableChanges {
     pub puts: Vec<(EntryKey, Vec<u8>)>,
     /// Entries that are gone.
     pub deletes: Vec<EntryKey>,
+}
+
+/// How an agent was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgentContact {
+    /// Whether it is connected, and if not, when it was last heard.
+    pub contact: Contact,
+    /// When it was last allowed to go on deciding on its own.
+    pub renewed_at: Option<Timestamp>,
 }
 
 /// Answers questions about the records, each as of the moment it is asked.
@@ -82,6 +94,99 @@ impl Reader {
     /// An agent's table as a whole; none before anything was written for it.
     pub fn table_head(&self, agent: AgentId) -> Result<Option<TableHead>, StoreError> {
         self.with(|rows| tables::table_head(rows.0, agent))
+    }
+
+    /// A page of people.
+    pub fn users(&self, query: &UserQuery, now: Timestamp) -> Result<UserPage, StoreError> {
+        self.with(|rows| users::users(rows.0, query, now))
+    }
+
+    /// How many people each filter finds, among those a search finds.
+    pub fn user_counts(
+        &self,
+        search: Option<&str>,
+        now: Timestamp,
+    ) -> Result<UserCounts, StoreError> {
+        self.with(|rows| users::counts(rows.0, search, now))
+    }
+
+    /// When and where somebody last opened a door or left by one.
+    pub fn last_seen(&self, user: UserId) -> Result<Option<LastSeen>, StoreError> {
+        self.with(|rows| users::last_seen(rows.0, user))
+    }
+
+    /// The latest change about a person that doors must confirm.
+    pub fn pending(&self, user: UserId) -> Result<Option<Pending>, StoreError> {
+        self.with(|rows| users::pending(rows.0, user))
+    }
+
+    /// People whose last refusal some door has not confirmed in its own words, the latest first.
+    pub fn not_confirmed(&self, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        self.with(|rows| users::not_confirmed(rows.0, limit))
+    }
+
+    /// Active people whose access ends between two moments, the earliest first.
+    pub fn access_ending(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.with(|rows| users::access_ending(rows.0, from, until, limit))
+    }
+
+    /// A page of what happened.
+    pub fn activity(&self, query: &ActivityQuery) -> Result<ActivityPage, StoreError> {
+        self.with(|rows| activity::page(rows.0, query))
+    }
+
+    /// How many lines there are that are newer than one, counted up to a hundred.
+    pub fn activity_since(
+        &self,
+        query: &ActivityQuery,
+        seen: ActivityCursor,
+    ) -> Result<usize, StoreError> {
+        let newest = ActivityQuery {
+            before: None,
+            limit: 100,
+            ..*query
+        };
+        let page = self.activity(&newest)?;
+        Ok(page.items.iter().filter(|item| item.cursor > seen).count())
+    }
+
+    /// When an agent was heard; none if it never was.
+    pub fn contact(&self, agent: AgentId) -> Result<Option<AgentContact>, StoreError> {
+        self.with(|rows| tables::contact(rows.0, agent))
+    }
+
+    /// The last revision an agent has acknowledged.
+    pub fn acknowledged(&self, agent: AgentId) -> Result<Option<Revision>, StoreError> {
+        self.with(|rows| tables::acknowledged(rows.0, agent))
+    }
+
+    /// The session with this token, unless it is over.
+    pub fn session(
+        &self,
+        token: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        self.with(|rows| sign_in::session(rows.0, token, now))
+    }
+
+    /// What a one-time link is for, unless it was used or is over.
+    pub fn one_time_link(
+        &self,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<LinkPurpose>, StoreError> {
+        self.with(|rows| sign_in::link(rows.0, secret, now))
+    }
+
+    /// What the database engine finds wrong with its files, at most a hundred lines; none when
+    /// all is well. Reads all of it.
+    pub fn damage(&self) -> Result<Vec<String>, StoreError> {
+        self.with(|rows| tables::damage(rows.0))
     }
 
     /// What an agent's table has beyond a revision; since none, all of it, and nothing to take

@@ -8,6 +8,7 @@ use std::time::Duration;
 use offgate_core::actor::Actor;
 use offgate_core::calendar::year;
 use offgate_core::command::Command;
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId};
 use offgate_core::parameters::{Clock, Randomness, Revision};
 use rusqlite::Connection;
@@ -16,8 +17,9 @@ use tokio::sync::{oneshot, watch};
 use crate::engine::{Engine as _, Heard, StoreIdentity};
 use crate::error::StoreError;
 use crate::reader::Reader;
+use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::sqlite::{DATABASE_FILE, Sqlite};
-use crate::writer::{Job, Outcome, Pulse, Request, Writer};
+use crate::writer::{Answer, Job, Outcome, Pulse, Pulses, Request, Writer};
 
 /// How many jobs may wait for the writer.
 const WAITING: usize = 4096;
@@ -30,7 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Store {
     requests: SyncSender<Request>,
-    pulse: watch::Receiver<Pulse>,
+    changed: watch::Receiver<Pulse>,
+    heard: watch::Receiver<Pulse>,
     identity: StoreIdentity,
     readers: Arc<Readers>,
 }
@@ -76,13 +79,16 @@ impl Store {
         let engine = Sqlite::open(&path, &*randomness, year(clock.now()))?;
         let identity = engine.identity();
         let (requests, inbox) = sync_channel(WAITING);
-        let (pulse, changed) = watch::channel(0);
-        let pulse = Arc::new(pulse);
+        let ((changed, see_changed), (heard, see_heard)) = (watch::channel(0), watch::channel(0));
+        let pulses = Pulses {
+            changed: Arc::new(changed),
+            heard: Arc::new(heard),
+        };
         let writer = Writer {
             engine,
             clock,
             randomness,
-            pulse: Arc::clone(&pulse),
+            pulses: pulses.clone(),
         };
         std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -95,11 +101,12 @@ impl Store {
         let watched = Arc::downgrade(&readers);
         std::thread::Builder::new()
             .name("store-watcher".to_owned())
-            .spawn(move || watch_others(&watched, &pulse))
+            .spawn(move || watch_others(&watched, &pulses))
             .map_err(StoreError::Directory)?;
         Ok(Self {
             requests,
-            pulse: changed,
+            changed: see_changed,
+            heard: see_heard,
             identity,
             readers,
         })
@@ -122,13 +129,12 @@ impl Store {
         actor: Actor,
         command: Command,
     ) -> Result<Outcome, StoreError> {
-        self.ask(Job::Command {
+        let asked = self.ask(Job::Command {
             id,
             actor,
             command: Box::new(command),
-        })?
-        .await
-        .unwrap_or(Err(StoreError::OutcomeUnknown))
+        })?;
+        outcome(asked.await.unwrap_or(Err(StoreError::OutcomeUnknown)))
     }
 
     /// As [`Self::execute`], for callers without a runtime.
@@ -141,13 +147,16 @@ impl Store {
         actor: Actor,
         command: Command,
     ) -> Result<Outcome, StoreError> {
-        self.ask(Job::Command {
+        let asked = self.ask(Job::Command {
             id,
             actor,
             command: Box::new(command),
-        })?
-        .blocking_recv()
-        .unwrap_or(Err(StoreError::OutcomeUnknown))
+        })?;
+        outcome(
+            asked
+                .blocking_recv()
+                .unwrap_or(Err(StoreError::OutcomeUnknown)),
+        )
     }
 
     /// Keeps an agent's signed acknowledgement of a revision, which the caller has verified, and
@@ -179,6 +188,59 @@ impl Store {
         self.note(Job::Contact { agent, heard }).await
     }
 
+    /// Keeps what an agent tells of its doors, each event once. `lost` is how many events it had
+    /// to drop before the first of these since it enrolled. Says up to which number all is kept.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_events(
+        &self,
+        agent: AgentId,
+        lost: u64,
+        events: Vec<DoorEvent>,
+    ) -> Result<Option<u64>, StoreError> {
+        let asked = self.ask(Job::Events {
+            agent,
+            lost,
+            events,
+        })?;
+        match asked.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
+            Answer::EventsKept(up_to) => Ok(up_to),
+            _ => Err(StoreError::OutcomeUnknown),
+        }
+    }
+
+    /// Changes who is signed in.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn sign_in(&self, change: SignInChange) -> Result<(), StoreError> {
+        self.note(Job::SignIn(change)).await
+    }
+
+    /// As [`Self::sign_in`], for callers without a runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sign_in_blocking(&self, change: SignInChange) -> Result<(), StoreError> {
+        self.ask(Job::SignIn(change))?
+            .blocking_recv()
+            .unwrap_or(Err(StoreError::OutcomeUnknown))
+            .map(|_| ())
+    }
+
+    /// Uses a one-time link up, and says what it was for. Of two who ask at once, one is told.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn use_link(&self, secret: SecretHash) -> Result<Option<LinkPurpose>, StoreError> {
+        let asked = self.ask(Job::UseLink(secret))?;
+        match asked.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
+            Answer::Link(purpose) => Ok(purpose),
+            _ => Err(StoreError::OutcomeUnknown),
+        }
+    }
+
     async fn note(&self, job: Job) -> Result<(), StoreError> {
         self.ask(job)?
             .await
@@ -186,7 +248,7 @@ impl Store {
             .map(|_| ())
     }
 
-    fn ask(&self, job: Job) -> Result<oneshot::Receiver<Result<Outcome, StoreError>>, StoreError> {
+    fn ask(&self, job: Job) -> Result<oneshot::Receiver<Result<Answer, StoreError>>, StoreError> {
         let (answer, answered) = oneshot::channel();
         match self.requests.try_send(Request { job, answer }) {
             Ok(()) => Ok(answered),
@@ -200,7 +262,14 @@ impl Store {
     /// a tenth of a second).
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<Pulse> {
-        self.pulse.clone()
+        self.changed.clone()
+    }
+
+    /// Rises with that, and whenever an agent acknowledged, told of its doors, came or went: what
+    /// pages show may be different.
+    #[must_use]
+    pub fn heard(&self) -> watch::Receiver<Pulse> {
+        self.heard.clone()
     }
 
     /// What is on record.
@@ -210,8 +279,15 @@ impl Store {
     }
 }
 
+fn outcome(answer: Result<Answer, StoreError>) -> Result<Outcome, StoreError> {
+    match answer? {
+        Answer::Command(outcome) => Ok(outcome),
+        _ => Err(StoreError::OutcomeUnknown),
+    }
+}
+
 /// Notices what other processes (the command line) wrote, until the store is closed.
-fn watch_others(readers: &Weak<Readers>, pulse: &watch::Sender<Pulse>) {
+fn watch_others(readers: &Weak<Readers>, pulses: &Pulses) {
     let mut last = None;
     while let Some(readers) = readers.upgrade() {
         let head = readers.take().and_then(|connection| {
@@ -224,7 +300,7 @@ fn watch_others(readers: &Weak<Readers>, pulse: &watch::Sender<Pulse>) {
         if let Ok(head) = head
             && last.replace(head).is_some_and(|last| last != head)
         {
-            pulse.send_modify(|pulse| *pulse = pulse.wrapping_add(1));
+            pulses.changed();
         }
         std::thread::park_timeout(LOOK_EVERY);
     }

@@ -12,6 +12,7 @@ use offgate_core::actor::Actor;
 use offgate_core::change::Change;
 use offgate_core::command::Command;
 use offgate_core::decide::{Decision, decide};
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId};
 use offgate_core::parameters::{Clock, Randomness, Revision};
 use offgate_core::refusal::Refusal;
@@ -20,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 use crate::engine::{Batch, Engine, Heard};
 use crate::error::StoreError;
 use crate::projection::project;
+use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// How many jobs go into one transaction.
 const BATCH: usize = 256;
@@ -53,21 +55,83 @@ pub(crate) enum Job {
         agent: AgentId,
         heard: Heard,
     },
+    Events {
+        agent: AgentId,
+        lost: u64,
+        events: Vec<DoorEvent>,
+    },
+    SignIn(SignInChange),
+    UseLink(SecretHash),
+}
+
+impl Job {
+    /// Who has to be woken when it is done.
+    const fn concerns(&self) -> Concerns {
+        match self {
+            Self::Command { .. } => Concerns::Doors,
+            Self::Acknowledge { .. } | Self::Events { .. } => Concerns::Pages,
+            Self::Contact { heard, .. } => match heard {
+                Heard::Connected | Heard::Gone => Concerns::Pages,
+                // Every agent renews every few seconds; no page changes by it.
+                Heard::Renewed => Concerns::Nobody,
+            },
+            Self::SignIn(_) | Self::UseLink(_) => Concerns::Nobody,
+        }
+    }
+}
+
+/// Whom a job concerns: each is also everything before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Concerns {
+    Nobody,
+    Pages,
+    Doors,
+}
+
+/// What is answered when a job is done.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Command(Outcome),
+    Noted,
+    EventsKept(Option<u64>),
+    Link(Option<LinkPurpose>),
 }
 
 pub(crate) struct Request {
     pub(crate) job: Job,
-    pub(crate) answer: oneshot::Sender<Result<Outcome, StoreError>>,
+    pub(crate) answer: oneshot::Sender<Result<Answer, StoreError>>,
 }
 
-/// A number that rises with every commit of a command.
+/// A number that rises whenever there is something new to look at.
 pub type Pulse = u64;
+
+/// Wakes whoever waits for news.
+#[derive(Clone)]
+pub(crate) struct Pulses {
+    /// Commands were carried out.
+    pub(crate) changed: Arc<watch::Sender<Pulse>>,
+    /// That, or something was heard of a door.
+    pub(crate) heard: Arc<watch::Sender<Pulse>>,
+}
+
+impl Pulses {
+    pub(crate) fn changed(&self) {
+        self.changed
+            .send_modify(|pulse| *pulse = pulse.wrapping_add(1));
+        self.heard();
+    }
+
+    fn heard(&self) {
+        self.heard
+            .send_modify(|pulse| *pulse = pulse.wrapping_add(1));
+    }
+}
 
 pub(crate) struct Writer<E> {
     pub(crate) engine: E,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
-    pub(crate) pulse: Arc<watch::Sender<Pulse>>,
+    pub(crate) pulses: Pulses,
 }
 
 impl<E: Engine> Writer<E> {
@@ -91,7 +155,8 @@ impl<E: Engine> Writer<E> {
 
     fn write(&mut self, waiting: Vec<Request>) {
         let jobs: Vec<&Job> = waiting.iter().map(|request| &request.job).collect();
-        let answers: Vec<Result<Outcome, StoreError>> = match self.batch(&jobs) {
+        let concerns = jobs.iter().map(|job| job.concerns()).max();
+        let answers: Vec<Result<Answer, StoreError>> = match self.batch(&jobs) {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if jobs.len() == 1 => vec![Err(error)],
             // Nothing has happened, or it is found by its command id.
@@ -100,8 +165,11 @@ impl<E: Engine> Writer<E> {
                 .map(|job| self.batch(&[*job])?.pop().ok_or(StoreError::OutcomeUnknown))
                 .collect(),
         };
-        self.pulse
-            .send_modify(|pulse| *pulse = pulse.wrapping_add(1));
+        match concerns {
+            Some(Concerns::Doors) => self.pulses.changed(),
+            Some(Concerns::Pages) => self.pulses.heard(),
+            Some(Concerns::Nobody) | None => {}
+        }
         for (request, answer) in waiting.into_iter().zip(answers) {
             // Whoever asked may have gone; what was asked is done all the same.
             let _ = request.answer.send(answer);
@@ -109,7 +177,7 @@ impl<E: Engine> Writer<E> {
     }
 
     /// Does all of it in one transaction, or none of it.
-    fn batch(&mut self, jobs: &[&Job]) -> Result<Vec<Outcome>, StoreError> {
+    fn batch(&mut self, jobs: &[&Job]) -> Result<Vec<Answer>, StoreError> {
         let (clock, randomness) = (&self.clock, &self.randomness);
         let mut outcomes = Vec::new();
         let mut erased = Erased::Nothing;
@@ -143,12 +211,12 @@ fn perform(
     clock: &dyn Clock,
     randomness: &dyn Randomness,
     erased: &mut Erased,
-) -> Result<Outcome, StoreError> {
+) -> Result<Answer, StoreError> {
     let now = clock.now();
     match job {
         Job::Command { id, actor, command } => {
             if let Some(revision) = batch.carried_out(*id)? {
-                return Ok(Outcome::Done { revision });
+                return Ok(Answer::Command(Outcome::Done { revision }));
             }
             let decision = decide(batch, *actor, command, now)?;
             let (Decision::Accepted(changes) | Decision::Refused(_, changes)) = &decision;
@@ -166,10 +234,10 @@ fn perform(
             match decision {
                 Decision::Accepted(_) => {
                     batch.remember(*id, revision, now)?;
-                    Ok(Outcome::Done { revision })
+                    Ok(Answer::Command(Outcome::Done { revision }))
                 }
                 // Refused commands changed nothing, so asking again is judged again.
-                Decision::Refused(refusal, _) => Ok(Outcome::Refused(refusal)),
+                Decision::Refused(refusal, _) => Ok(Answer::Command(Outcome::Refused(refusal))),
             }
         }
         Job::Acknowledge {
@@ -179,15 +247,23 @@ fn perform(
             signature,
         } => {
             batch.acknowledge(*agent, *revision, statement, signature, now)?;
-            Ok(Outcome::Done {
-                revision: *revision,
-            })
+            Ok(Answer::Noted)
         }
         Job::Contact { agent, heard } => {
             batch.contact(*agent, *heard, now)?;
-            Ok(Outcome::Done {
-                revision: batch.head()?,
-            })
+            Ok(Answer::Noted)
         }
+        Job::Events {
+            agent,
+            lost,
+            events,
+        } => Ok(Answer::EventsKept(
+            batch.keep_events(*agent, *lost, events, now)?,
+        )),
+        Job::SignIn(change) => {
+            batch.sign_in(change, now)?;
+            Ok(Answer::Noted)
+        }
+        Job::UseLink(secret) => Ok(Answer::Link(batch.use_link(*secret, now)?)),
     }
 }

@@ -18,6 +18,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
+use super::sign_in;
 use crate::error::StoreError;
 
 /// Applies one change at its position in the log.
@@ -105,9 +106,9 @@ impl Apply<'_> {
                 )?;
                 self.touch(*user)
             }
-            // Kept in the log, where it is counted. Sessions have rows of their own once there
-            // is a console.
-            Change::PinRefused { .. } | Change::SessionsEnded(_) => Ok(()),
+            // Kept in the log, where it is counted.
+            Change::PinRefused { .. } => Ok(()),
+            Change::SessionsEnded(operator) => sign_in::end_all(self.connection, *operator),
             Change::Group(edit) => self.group(edit),
             Change::Site(edit) => self.site(edit),
             Change::Door(edit) => self.door(edit),
@@ -126,10 +127,14 @@ impl Apply<'_> {
                 params![agent.id.as_bytes(), at.microseconds(), self.revision],
             ),
             Change::Operator(edit) => self.operator(edit),
-            Change::PasswordSet(operator, hash) => self.run(
-                "UPDATE operator SET password = ?2, revision = ?3 WHERE id = ?1",
-                params![operator.as_bytes(), hash.as_phc(), self.revision],
-            ),
+            Change::PasswordSet(operator, hash) => {
+                self.run(
+                    "UPDATE operator SET password = ?2, revision = ?3 WHERE id = ?1",
+                    params![operator.as_bytes(), hash.as_phc(), self.revision],
+                )?;
+                // Whoever knew the old one is out.
+                sign_in::end_all(self.connection, *operator)
+            }
             Change::CalendarsExtended { from_year } => {
                 self.run("UPDATE store SET calendars_from = ?1", params![from_year])
             }

@@ -6,6 +6,7 @@ use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
 use offgate_core::change::Change;
 use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId,
     OperatorId, PolicyId, ScheduleId, SiteId, UserId,
@@ -22,12 +23,13 @@ use offgate_core::text::Email;
 use offgate_core::user::UserRecord;
 use rusqlite::{Connection, params};
 
-use super::apply;
 use super::read::Rows;
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
+use super::{activity, apply, sign_in, users};
 use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead};
 use crate::error::StoreError;
+use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// How long commands are remembered, in microseconds: a week.
 const REMEMBERED: i64 = 7 * 24 * 3600 * 1_000_000;
@@ -121,6 +123,9 @@ impl Batch for SqliteBatch<'_> {
     ) -> Result<(), StoreError> {
         apply::change(self.connection, revision, change, now)?;
         let entry = log::entry(change);
+        if let Subject::User(user) = entry.subject {
+            users::index(self.connection, user)?;
+        }
         let details = details(&entry.details);
         let hash = blake3::Hasher::new()
             .update(b"offgate log details 1")
@@ -277,6 +282,28 @@ impl Batch for SqliteBatch<'_> {
              WHERE agent = ?1 AND revision <= ?2 AND confirmed_at IS NULL",
             params![agent.as_bytes(), number(revision), now.microseconds()],
         )
+    }
+
+    fn keep_events(
+        &mut self,
+        agent: AgentId,
+        lost: u64,
+        events: &[DoorEvent],
+        now: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
+        activity::keep(self.connection, agent, lost, events, now)
+    }
+
+    fn sign_in(&mut self, change: &SignInChange, now: Timestamp) -> Result<(), StoreError> {
+        sign_in::apply(self.connection, change, now)
+    }
+
+    fn use_link(
+        &mut self,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<LinkPurpose>, StoreError> {
+        sign_in::use_link(self.connection, secret, now)
     }
 
     fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {

@@ -2,13 +2,16 @@
 //!
 //! Owns: the file, its settings, its schema. Knows no rule.
 
+pub(crate) mod activity;
 mod apply;
 mod batch;
 mod furniture;
 mod people;
 mod read;
 mod rows;
+pub(crate) mod sign_in;
 pub(crate) mod tables;
+pub(crate) mod users;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +29,10 @@ pub(crate) use read::Rows;
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
 
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_lists.sql"),
+];
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -93,6 +99,9 @@ fn migrate(
     {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", number)?;
+    }
+    if found == 1 {
+        users::index_all(&transaction)?;
     }
     let exists: Option<i64> = transaction
         .query_row("SELECT only FROM store", [], |row| row.get(0))

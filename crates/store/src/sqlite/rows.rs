@@ -77,7 +77,7 @@ pub(super) fn actor(name: &str, id: Option<[u8; 16]>) -> Result<Actor, StoreErro
 /// All rows of a query.
 pub(super) fn all<T>(
     connection: &Connection,
-    sql: &'static str,
+    sql: &str,
     parameters: impl Params,
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
@@ -93,7 +93,7 @@ pub(super) fn all<T>(
 /// The one row of a query, if there is one.
 pub(super) fn one<T>(
     connection: &Connection,
-    sql: &'static str,
+    sql: &str,
     parameters: impl Params,
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {

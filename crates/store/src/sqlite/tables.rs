@@ -1,14 +1,15 @@
 //! Door tables, as they are read for the link.
 
+use offgate_core::confirmation::Contact;
 use offgate_core::id::AgentId;
-use offgate_core::parameters::Revision;
+use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::table::entry::{EntryKey, TableHash};
 use rusqlite::{Connection, params};
 
-use super::rows::{all, number, one, revision};
+use super::rows::{all, instant, number, one, revision};
 use crate::engine::TableHead;
 use crate::error::StoreError;
-use crate::reader::TableChanges;
+use crate::reader::{AgentContact, TableChanges};
 
 /// The position of the last change in the log.
 pub(crate) fn head(connection: &Connection) -> Result<Revision, StoreError> {
@@ -74,6 +75,52 @@ pub(crate) fn since(
         }
     }
     Ok(Some(changes))
+}
+
+/// When an agent was heard.
+pub(crate) fn contact(
+    connection: &Connection,
+    agent: AgentId,
+) -> Result<Option<AgentContact>, StoreError> {
+    one(
+        connection,
+        "SELECT connected, heard_at, renewed_at FROM contact WHERE agent = ?1",
+        params![agent.as_bytes()],
+        |row| {
+            let heard_at = Timestamp::from_microseconds(row.get(1)?);
+            Ok(AgentContact {
+                contact: match row.get::<_, i64>(0)? {
+                    1 => Contact::Connected,
+                    _ => Contact::Silent {
+                        since: Some(heard_at),
+                    },
+                },
+                renewed_at: instant(row.get(2)?),
+            })
+        },
+    )
+}
+
+/// The last revision an agent has acknowledged.
+pub(crate) fn acknowledged(
+    connection: &Connection,
+    agent: AgentId,
+) -> Result<Option<Revision>, StoreError> {
+    let last = one(
+        connection,
+        "SELECT max(revision) FROM acknowledgement WHERE agent = ?1",
+        params![agent.as_bytes()],
+        |row| Ok(row.get::<_, Option<i64>>(0)?),
+    )?;
+    Ok(last.flatten().map(revision))
+}
+
+/// What the engine finds wrong with its files.
+pub(crate) fn damage(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let lines = all(connection, "PRAGMA integrity_check(100)", [], |row| {
+        Ok(row.get::<_, String>(0)?)
+    })?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<(EntryKey, Option<Vec<u8>>), StoreError> {
