@@ -11,7 +11,7 @@ use crate::id::{
     AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId, PolicyId,
     ScheduleId, SiteId, UserId,
 };
-use crate::operator::OperatorState;
+use crate::operator::{OperatorState, Role};
 use crate::parameters::Timestamp;
 use crate::policy::{PolicyHours, Schedule, Weekday, Window};
 use crate::user::{AccessPeriod, Profile, User};
@@ -118,7 +118,7 @@ pub fn entry(change: &Change) -> Entry {
             details: new([
                 ("reason", Some(deactivation.reason.name().to_owned())),
                 (
-                    "note",
+                    FREE_TEXT[0],
                     deactivation
                         .note
                         .as_ref()
@@ -160,7 +160,7 @@ pub fn entry(change: &Change) -> Entry {
                     Some(burned.len().to_string()),
                 ),
                 (
-                    "done before every door confirmed, because",
+                    FREE_TEXT[1],
                     unconfirmed.as_ref().map(|note| note.as_str().to_owned()),
                 ),
             ]),
@@ -399,6 +399,16 @@ pub fn entry(change: &Change) -> Entry {
             details: new([("from year", Some(from_year.to_string()))]),
         },
     }
+}
+
+/// The fields in which somebody wrote why, freely.
+const FREE_TEXT: [&str; 2] = ["note", "done before every door confirmed, because"];
+
+/// Whether somebody with this role may read this field of an entry's details. What was written
+/// freely about a person is for owners.
+#[must_use]
+pub fn may_read(role: Role, field: &str) -> bool {
+    role == Role::Owner || !FREE_TEXT.contains(&field)
 }
 
 /// A field and its value, if it has one.

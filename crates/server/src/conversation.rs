@@ -179,8 +179,13 @@ impl Talk<'_> {
                         .record_contact(self.agent.id, Heard::Renewed)
                         .await?;
                 }
-                // Events have no place in the store yet; the agent keeps them.
-                Output::Store { .. } => {}
+                Output::Store { lost, events } => {
+                    let store = &self.shared.store;
+                    if let Some(up_to) = store.record_events(self.agent.id, lost, events).await? {
+                        let stored = Input::EventsStored(up_to);
+                        outputs.extend(self.end.handle(stored, self.started.elapsed()));
+                    }
+                }
                 Output::Close(_) => return Err(Over::Protocol),
             }
         }

@@ -330,15 +330,13 @@ fn read_details(text: &str) -> Vec<StoredDetail> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plans::{plan, schema};
     use super::*;
 
     /// The timeline is read backwards along an index, whatever it is about.
     #[test]
     fn every_timeline_walks_an_index() {
-        let connection = Connection::open_in_memory().expect("memory");
-        for migration in super::super::MIGRATIONS {
-            connection.execute_batch(migration).expect("schema");
-        }
+        let connection = schema();
         let user = About::User(UserId::from_bytes([1; 16]));
         let door = About::Door(DoorId::from_bytes([1; 16]));
         let mut statements = vec![LOST_SQL];
@@ -348,15 +346,7 @@ mod tests {
             statements.push(doors_sql(about, ActivityKinds::RefusedAtDoors));
         }
         for sql in statements {
-            let mut plan = connection
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .expect("a statement");
-            let plan = plan
-                .query_map([], |row| row.get::<_, String>(3))
-                .expect("a plan")
-                .collect::<Result<Vec<_>, _>>()
-                .expect("lines")
-                .join("\n");
+            let plan = plan(&connection, sql);
             assert!(plan.starts_with("SEARCH"), "{sql}\n{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
         }

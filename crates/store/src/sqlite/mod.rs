@@ -176,3 +176,30 @@ impl Rows<'_> {
         })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod plans {
+    use super::{Connection, MIGRATIONS};
+
+    /// An empty database with the newest schema.
+    pub(crate) fn schema() -> Connection {
+        let connection = Connection::open_in_memory().expect("memory");
+        for migration in MIGRATIONS {
+            connection.execute_batch(migration).expect("schema");
+        }
+        connection
+    }
+
+    /// How the engine would go about a statement, a line for each step.
+    pub(crate) fn plan(connection: &Connection, sql: &str) -> String {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .expect("a statement");
+        let mut rows = statement.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().expect("a plan") {
+            lines.push(row.get::<_, String>(3).expect("a line"));
+        }
+        lines.join("\n")
+    }
+}

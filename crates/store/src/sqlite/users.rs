@@ -422,16 +422,14 @@ pub(super) fn index_all(connection: &Connection) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plans::{plan, schema};
     use super::*;
 
     /// A list never sorts everybody: it walks an index in the order asked for, or goes from what
     /// was found by search, or from those who are few.
     #[test]
     fn every_list_walks_an_index() {
-        let connection = Connection::open_in_memory().expect("memory");
-        for migration in super::super::MIGRATIONS {
-            connection.execute_batch(migration).expect("schema");
-        }
+        let connection = schema();
         let search = String::new();
         for filter in [
             UserFilter::Current,
@@ -446,18 +444,7 @@ mod tests {
                 UserOrder::LatestChange,
             ] {
                 for step in [Step::First, Step::On, Step::Back] {
-                    let plan = |search| {
-                        let sql = statement(filter, search, order, step);
-                        let mut plan = connection
-                            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                            .expect("a statement");
-                        let lines = plan.query_map([], |row| row.get::<_, String>(3));
-                        lines
-                            .expect("a plan")
-                            .collect::<Result<Vec<_>, _>>()
-                            .expect("lines")
-                            .join("\n")
-                    };
+                    let plan = |search| plan(&connection, &statement(filter, search, order, step));
                     let found = plan(Some(&search));
                     assert!(found.contains("VIRTUAL TABLE INDEX"), "{found}");
                     assert!(!found.contains("SCAN u\n"), "{found}");
