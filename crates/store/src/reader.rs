@@ -86,6 +86,12 @@ impl Reader {
         self.with(|rows| rows.access_ended(now))
     }
 
+    /// The latest invitations of agents, the newest first, used and withdrawn ones too, at most a
+    /// thousand.
+    pub fn join_tokens(&self) -> Result<Vec<JoinToken>, StoreError> {
+        self.with(|rows| rows.join_tokens())
+    }
+
     /// The position of the last change.
     pub fn head(&self) -> Result<Revision, StoreError> {
         self.with(|rows| tables::head(rows.0))

@@ -45,6 +45,17 @@ impl Rows<'_> {
         )
     }
 
+    /// The latest invitations, the newest first, used and withdrawn ones too, at most a thousand.
+    pub(crate) fn join_tokens(&self) -> Result<Vec<JoinToken>, StoreError> {
+        all(
+            self.0,
+            "SELECT id, secret, name, expires_at, state, used_by FROM join_token \
+             ORDER BY expires_at DESC, id LIMIT 1000",
+            [],
+            |row| furniture::join_token(self.0, row),
+        )
+    }
+
     /// What is known of each door that must confirm this person's change at `revision`.
     pub(crate) fn door_facts(
         &self,

@@ -7,6 +7,9 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod lists;
+mod organisation;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -14,257 +17,21 @@ use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use offgate_core::actor::Actor;
-use offgate_core::agent::{
-    Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
-};
-use offgate_core::command::{Command, Expected, InitialPolicies, Unconfirmed};
-use offgate_core::credential::{
-    CardToken, DisplayNumber, NewCredential, NewMeans, Plate, PlateSharing,
-};
+use offgate_core::command::{Command, Expected, Unconfirmed};
+use offgate_core::credential::{NewCredential, NewMeans, Plate, PlateSharing};
 use offgate_core::decide::Decision;
-use offgate_core::id::{
-    AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, JoinTokenId, OperatorId,
-    PolicyId, ReaderId, ScheduleId, SiteId, StoreId, UserId,
-};
+use offgate_core::id::{CommandId, StoreId};
 use offgate_core::memory::Memory;
-use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
-use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
-use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
-use offgate_core::policy::{Group, Policy, PolicyHours, Schedule, Weekday, Window};
+use offgate_core::parameters::{Clock, Revision};
+use offgate_core::policy::{Group, Policy, PolicyHours};
 use offgate_core::records::Records;
 use offgate_core::table::Table;
 use offgate_core::table::entry::{Entry, TableHash};
-use offgate_core::text::{Email, PersonName, Title};
-use offgate_core::user::{AccessPeriod, DeactivationReason, Profile, UserRecord};
+use offgate_core::user::{AccessPeriod, UserRecord};
 use offgate_store::{DATABASE_FILE, Heard, Outcome, Store};
 use proptest::prelude::*;
 
-const SERVER: Actor = Actor::ServerCommandLine;
-const START: i64 = 1_790_000_000;
-
-struct FakeClock(AtomicI64);
-impl Clock for FakeClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_microseconds(self.0.load(Ordering::SeqCst))
-    }
-}
-
-struct Counter(AtomicU64);
-impl Randomness for Counter {
-    fn fill(&self, bytes: &mut [u8]) {
-        let mut reader = blake3::Hasher::new()
-            .update(&self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes())
-            .finalize_xof();
-        reader.fill(bytes);
-    }
-}
-
-struct Opened {
-    store: Store,
-    clock: Arc<FakeClock>,
-    randomness: Arc<Counter>,
-}
-
-fn open(directory: &Path, seed: u64) -> Opened {
-    let clock = Arc::new(FakeClock(AtomicI64::new(START * 1_000_000)));
-    let randomness = Arc::new(Counter(AtomicU64::new(seed << 32)));
-    let store = Store::open(directory, clock.clone(), randomness.clone()).expect("a store");
-    Opened {
-        store,
-        clock,
-        randomness,
-    }
-}
-
-impl Opened {
-    fn execute(&self, command: Command) -> Outcome {
-        let id = CommandId::random(&*self.randomness);
-        self.store
-            .execute_blocking(id, SERVER, command)
-            .expect("an answer")
-    }
-
-    fn done(&self, command: Command) -> Revision {
-        match self.execute(command.clone()) {
-            Outcome::Done { revision } => revision,
-            Outcome::Refused(refusal) => panic!("{command:?}: {refusal}"),
-        }
-    }
-}
-
-fn title(text: &str) -> Title {
-    Title::parse(text).expect("a title")
-}
-fn site(number: u8) -> SiteId {
-    SiteId::from_bytes([number; 16])
-}
-fn door(number: u8) -> DoorId {
-    DoorId::from_bytes([10 + number; 16])
-}
-fn policy(number: u8) -> PolicyId {
-    PolicyId::from_bytes([20 + number; 16])
-}
-fn group(number: u8) -> GroupId {
-    GroupId::from_bytes([30 + number; 16])
-}
-fn user(number: u8) -> UserId {
-    UserId::from_bytes([40 + number; 16])
-}
-fn credential(number: u8) -> CredentialId {
-    CredentialId::from_bytes([70 + number; 16])
-}
-fn agent(number: u8) -> AgentId {
-    AgentId::from_bytes([90 + number; 16])
-}
-const SCHEDULE: ScheduleId = ScheduleId::from_bytes([2; 16]);
-
-fn hash_key(number: u8) -> HashKey {
-    HashKey::from_bytes([number; 32])
-}
-
-/// Two sites with a door and an agent each, a policy for each door, nested groups, an operator.
-fn furniture() -> Vec<(Actor, Command)> {
-    let mut commands = vec![
-        Command::CreateSchedule(Schedule {
-            id: SCHEDULE,
-            revision: Revision::ZERO,
-            name: title("Hours"),
-            weekly: vec![(Weekday::Monday, Window::new(480, 1020).expect("a window"))],
-            holidays: None,
-        }),
-        Command::CreateOperator(Operator {
-            id: OperatorId::from_bytes([7; 16]),
-            revision: Revision::ZERO,
-            name: title("Owner"),
-            email: Email::parse("Owner@example.com").expect("an address"),
-            role: Role::Owner,
-            user: None,
-            password: Some(PasswordHash::from_phc("$argon2id$".to_owned())),
-            state: OperatorState::Open,
-        }),
-    ];
-    for number in [1, 2] {
-        commands.extend([
-            Command::CreateSite(Site {
-                id: site(number),
-                revision: Revision::ZERO,
-                name: title(&format!("Site {number}")),
-                zone: ZoneName::parse("Europe/Berlin").expect("a zone"),
-                default_policy: None,
-            }),
-            Command::CreateDoor(Door {
-                id: door(number),
-                revision: Revision::ZERO,
-                site: site(number),
-                name: title("Front"),
-                agent: None,
-                lease: LeaseLength::ORDINARY,
-                readers: vec![Reader {
-                    id: ReaderId::from_bytes([50 + number; 16]),
-                    direction: Direction::In,
-                }],
-            }),
-            Command::CreateDoorGroup(DoorGroup {
-                id: DoorGroupId::from_bytes([60 + number; 16]),
-                revision: Revision::ZERO,
-                name: title(&format!("Doors {number}")),
-                doors: BTreeSet::from([door(number)]),
-            }),
-            Command::CreatePolicy(Policy {
-                id: policy(number),
-                revision: Revision::ZERO,
-                name: title(&format!("Policy {number}")),
-                doors: BTreeSet::new(),
-                door_groups: BTreeSet::from([DoorGroupId::from_bytes([60 + number; 16])]),
-                hours: if number == 1 {
-                    PolicyHours::Always
-                } else {
-                    PolicyHours::Scheduled(SCHEDULE)
-                },
-            }),
-            Command::CreateGroup(Group {
-                id: group(number),
-                revision: Revision::ZERO,
-                name: title(&format!("Group {number}")),
-                parent: (number == 2).then(|| group(1)),
-                policies: if number == 1 {
-                    BTreeSet::from([policy(1)])
-                } else {
-                    BTreeSet::new()
-                },
-            }),
-            Command::CreateJoinToken(JoinToken {
-                id: JoinTokenId::from_bytes([80 + number; 16]),
-                secret: JoinSecretHash([number; 32]),
-                name: title(&format!("Agent {number}")),
-                doors: BTreeSet::from([door(number)]),
-                expires_at: Timestamp::from_seconds(START + 3000),
-                state: JoinTokenState::Open,
-            }),
-        ]);
-    }
-    let mut all: Vec<_> = commands
-        .into_iter()
-        .map(|command| (SERVER, command))
-        .collect();
-    for number in [1, 2] {
-        let enrol = Command::EnrolAgent {
-            secret: JoinSecretHash([number; 32]),
-            agent: Agent {
-                id: agent(number),
-                revision: Revision::ZERO,
-                name: title("ignored"),
-                key: AgentKey([number; 32]),
-                hash_key: hash_key(number),
-                enrolled_at: Timestamp::from_seconds(0),
-                state: AgentState::Enrolled,
-            },
-        };
-        all.push((Actor::JoiningAgent(agent(number)), enrol));
-    }
-    all
-}
-
-fn create(
-    number: u8,
-    groups: BTreeSet<GroupId>,
-    policies: BTreeSet<PolicyId>,
-    name: &str,
-) -> Command {
-    let token = CardToken::parse(&format!("CARD{number:04}")).expect("a token");
-    Command::CreateUser {
-        user: user(number),
-        profile: Profile {
-            first_name: PersonName::parse(name).expect("a name"),
-            last_name: PersonName::parse("Last").expect("a name"),
-            preferred_name: None,
-            email: Email::parse(&format!("{name}@example.com")).ok(),
-            phone: None,
-            employee_number: None,
-        },
-        access: AccessPeriod::default(),
-        groups,
-        policies: InitialPolicies::Chosen(policies),
-        credentials: vec![NewCredential {
-            id: credential(number),
-            label: None,
-            means: NewMeans::NfcCard {
-                display_number: DisplayNumber::of_token(&token),
-                token,
-            },
-        }],
-    }
-}
-
-fn deactivate(number: u8) -> Command {
-    Command::DeactivateUser {
-        user: user(number),
-        reason: DeactivationReason::LeftTheOrganisation,
-        note: None,
-        employment_ended_at: None,
-    }
-}
+use crate::organisation::*;
 
 fn any_command() -> impl Strategy<Value = Command> {
     let who = 1..=4_u8;
@@ -418,22 +185,6 @@ proptest! {
     }
 }
 
-fn furnished(directory: &Path, seed: u64) -> Opened {
-    let opened = open(directory, seed);
-    for (actor, command) in furniture() {
-        let id = CommandId::random(&*opened.randomness);
-        let outcome = opened
-            .store
-            .execute_blocking(id, actor, command.clone())
-            .expect("an answer");
-        assert!(
-            matches!(outcome, Outcome::Done { .. }),
-            "{command:?}: {outcome:?}"
-        );
-    }
-    opened
-}
-
 #[test]
 fn only_agents_concerned_are_touched_and_confirmations_wait_for_their_word() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -488,12 +239,6 @@ fn only_agents_concerned_are_touched_and_confirmations_wait_for_their_word() {
     assert_eq!(facts[0].confirmed_at, Some(now));
     let until = facts[0].works_alone_until.expect("a lease was renewed");
     assert_eq!(until.since(now).as_secs(), 72 * 3600 * 101 / 100 + 1);
-}
-
-fn tokio_runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime")
 }
 
 #[test]
