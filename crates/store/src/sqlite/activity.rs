@@ -225,7 +225,7 @@ pub(crate) fn page(
     if doors && query.about == About::Everything {
         items.extend(ask(Source::Lost, LOST_SQL, lost)?);
     }
-    items.sort_by(|one, other| other.cursor.cmp(&one.cursor));
+    items.sort_by_key(|item| std::cmp::Reverse(item.cursor));
     let more = items.len() > limit;
     items.truncate(limit);
     Ok(ActivityPage {
