@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::activity::ActivityArguments;
 use crate::command::agent_key::AgentKeyCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::door::DoorCommand;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Agent(AgentArguments),
     /// Present a credential to an agent's simulated reader
     Present(PresentArguments),
+    /// Check clock, disk, database, certificate and agents
+    Doctor,
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -112,6 +115,8 @@ pub(crate) enum BooksCommand {
     /// Invitations for agents
     #[command(subcommand)]
     JoinToken(JoinTokenCommand),
+    /// What happened: changes and door events
+    Activity(ActivityArguments),
 }
 
 /// Settings.

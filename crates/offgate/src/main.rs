@@ -4,6 +4,7 @@ mod agent;
 mod arguments;
 mod books;
 mod command;
+mod doctor;
 mod exit;
 mod logging;
 mod moment;
@@ -60,6 +61,7 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
             &what,
             global.format,
         ),
+        Command::Doctor => doctor::run(&global.server()?, global.format),
         Command::Config(ConfigCommand::Check(whose)) => {
             let program = if whose.agent {
                 Program::Agent
@@ -94,6 +96,7 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::DoorGroup(command) => command::door_group::run(books, command),
         BooksCommand::AgentKey(command) => command::agent_key::run(books, command),
         BooksCommand::JoinToken(command) => command::join_token::run(books, config, command),
+        BooksCommand::Activity(arguments) => command::activity::run(books, arguments),
     }
 }
 

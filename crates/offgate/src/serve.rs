@@ -53,23 +53,39 @@ pub(crate) fn root_fingerprint(config: &Config) -> Result<RootFingerprint, Failu
     Ok(authority.fingerprint())
 }
 
+/// Why the data directory could not be taken.
+#[derive(Debug)]
+pub(crate) enum NotLocked {
+    /// A server runs on it.
+    Running,
+    /// The lock file cannot be used.
+    File(std::io::Error),
+}
+
 /// Makes sure that one server at most works on a data directory. The kernel lets go when the
 /// process ends, however it ends.
-pub(crate) fn lock(data: &Path) -> Result<File, Failure> {
-    let path = data.join(LOCK_FILE);
+pub(crate) fn lock(data: &Path) -> Result<File, NotLocked> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(&path)
-        .map_err(|error| Failure::unavailable(path.display(), error))?;
+        .open(data.join(LOCK_FILE))
+        .map_err(NotLocked::File)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::Unavailable(format!(
-            "another server works on {} already",
-            data.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(Failure::unavailable(path.display(), error)),
+        Err(TryLockError::WouldBlock) => Err(NotLocked::Running),
+        Err(TryLockError::Error(error)) => Err(NotLocked::File(error)),
+    }
+}
+
+impl From<NotLocked> for Failure {
+    fn from(error: NotLocked) -> Self {
+        match error {
+            NotLocked::Running => {
+                Self::Unavailable("a server runs on this data directory already".to_owned())
+            }
+            NotLocked::File(error) => Self::unavailable(LOCK_FILE, error),
+        }
     }
 }
 

@@ -6,11 +6,10 @@ use offgate_core::command::Command;
 use offgate_core::id::JoinTokenId;
 use offgate_core::place::Door;
 use offgate_core::records::Records as _;
-use offgate_core::refusal::Thing;
 use offgate_link::join_token::JoinTokenText;
 use offgate_store::Reader;
 
-use super::furniture::{pick_all, references, title};
+use super::furniture::{Page, Shown, Which, list, pick, pick_all, references, show_result, title};
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::moment::{shown, zone};
@@ -20,6 +19,8 @@ use crate::settings::Config;
 /// What to do with join tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum JoinTokenCommand {
+    /// List join tokens, used ones too
+    List(Page),
     /// Make one, and show it this once; it works once, for an hour
     Create(Create),
     /// Take an unused one back
@@ -36,32 +37,28 @@ pub(crate) struct Create {
     door: Vec<String>,
 }
 
-/// Which.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Which {
-    /// Its id, as `join-token create` showed it
-    #[arg(value_name = "ID")]
-    id: String,
-}
+impl Shown for JoinToken {
+    const COLUMNS: &'static [&'static str] = &["name", "state", "doors", "expires_at", "id"];
 
-fn record(token: &JoinToken, reader: &Reader) -> Result<Record, Failure> {
-    let (state, agent) = match token.state {
-        JoinTokenState::Open => ("open", None),
-        JoinTokenState::Used { by } => (
-            "used",
-            reader
-                .agent(by)?
-                .map(|agent| reference(by, agent.name.as_str())),
-        ),
-        JoinTokenState::Withdrawn => ("withdrawn", None),
-    };
-    Ok(Record::default()
-        .with("id", token.id.to_string())
-        .with("name", token.name.as_str())
-        .with("state", state)
-        .with("agent", agent)
-        .with("doors", references::<Door>(reader, &token.doors)?)
-        .with("expires_at", shown(&zone(reader)?, token.expires_at)))
+    fn record(&self, reader: &Reader) -> Result<Record, Failure> {
+        let (state, agent) = match self.state {
+            JoinTokenState::Open => ("open", None),
+            JoinTokenState::Used { by } => (
+                "used",
+                reader
+                    .agent(by)?
+                    .map(|agent| reference(by, agent.name.as_str())),
+            ),
+            JoinTokenState::Withdrawn => ("withdrawn", None),
+        };
+        Ok(Record::default()
+            .with("id", self.id.to_string())
+            .with("name", self.name.as_str())
+            .with("state", state)
+            .with("agent", agent)
+            .with("doors", references::<Door>(reader, &self.doors)?)
+            .with("expires_at", shown(&zone(reader)?, self.expires_at)))
+    }
 }
 
 pub(crate) fn run(
@@ -70,16 +67,12 @@ pub(crate) fn run(
     command: &JoinTokenCommand,
 ) -> Result<(), Failure> {
     match command {
+        JoinTokenCommand::List(page) => list::<JoinToken>(books, page, |_| true),
         JoinTokenCommand::Create(new) => create(books, config, new),
         JoinTokenCommand::Withdraw(which) => {
-            let id = which.id.parse::<JoinTokenId>();
-            let id = id.map_err(|_| Failure::NotFound {
-                thing: Thing::JoinToken,
-                wanted: which.id.clone(),
-            })?;
-            books.carry_out(Command::WithdrawJoinToken(id))?;
-            made(books, id)?.show(books.format);
-            Ok(())
+            let token: JoinToken = pick(&books.reader(), &which.wanted)?;
+            books.carry_out(Command::WithdrawJoinToken(token.id))?;
+            show_result::<JoinToken>(books, token.id)
         }
     }
 }
@@ -99,14 +92,13 @@ fn create(books: &Books, config: &Config, new: &Create) -> Result<(), Failure> {
     };
     let id = token.id;
     books.carry_out(Command::CreateJoinToken(token))?;
-    made(books, id)?
+    let reader = books.reader();
+    let made = reader
+        .join_token(id)?
+        .map(|token| token.record(&reader))
+        .transpose()?;
+    made.unwrap_or_default()
         .with("token", text.text())
         .show(books.format);
     Ok(())
-}
-
-fn made(books: &Books, id: JoinTokenId) -> Result<Record, Failure> {
-    let reader = books.reader();
-    let token = reader.join_token(id)?.map(|token| record(&token, &reader));
-    Ok(token.transpose()?.unwrap_or_default())
 }

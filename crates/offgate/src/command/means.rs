@@ -115,7 +115,8 @@ impl MeansArguments {
 fn free_pin(books: &Books) -> Result<Pin, Failure> {
     let reader = books.reader();
     let full = || Failure::Unavailable("there is no free PIN; eight digits are too few".to_owned());
-    let length = PinLength::for_holders(0).ok_or_else(full)?;
+    let length =
+        PinLength::for_holders(reader.user_counts(None, books.now())?.all).ok_or_else(full)?;
     let salt = books.store().identity().pin_salt;
     for _ in 0..DRAWS {
         let pin = Pin::generate(length, books.randomness());

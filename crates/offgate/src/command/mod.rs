@@ -3,6 +3,7 @@
 //! Each file owns the arguments of its resource as they are typed, what they mean, and what is
 //! answered. None knows a rule: what may be done is for the store's judgement.
 
+pub(crate) mod activity;
 pub(crate) mod agent_key;
 pub(crate) mod credential;
 pub(crate) mod door;

@@ -18,8 +18,12 @@ use crate::record::Record;
 /// What to do with people.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum UserCommand {
+    /// List people
+    List(view::List),
     /// Show who somebody is, what they hold, and what doors have confirmed
     Show(Who),
+    /// Show which doors somebody can open now, and why (not)
+    Open(Who),
     /// Add somebody
     Create(edit::Create),
     /// Change name, contacts, access period, groups or policies
@@ -87,6 +91,8 @@ pub(crate) struct Remove {
 
 pub(crate) fn run(books: &Books, command: &UserCommand) -> Result<(), Failure> {
     match command {
+        UserCommand::List(list) => view::list(books, list),
+        UserCommand::Open(who) => view::open(books, who),
         UserCommand::Show(who) => {
             let person = pick_person(&books.reader(), &who.wanted)?;
             view::show(books, person.id)

@@ -1,5 +1,6 @@
 //! What is shown of people: lists, one person whole, and which doors they can open.
 
+use clap::{Args, ValueEnum};
 use offgate_core::confirmation::{DoorStanding, sentence, standing as door_standing};
 use offgate_core::id::UserId;
 use offgate_core::parameters::Timestamp;
@@ -8,17 +9,20 @@ use offgate_core::place::ZoneName;
 use offgate_core::policy::{Group, Policy};
 use offgate_core::records::Records as _;
 use offgate_core::refusal::{Refusal, Thing};
+use offgate_core::table::admission::Decision;
+use offgate_core::table::compile::what_can_they_open;
 use offgate_core::user::{Deactivation, Standing, User, UserRecord};
 use offgate_store::Reader;
+use offgate_store::users::{UserFilter, UserOrder, UserQuery, UserRow};
 use serde_json::{Value, json};
 
 use super::super::credential::records_of;
 use super::super::furniture::references;
-use super::super::person::standing;
+use super::super::person::{Who, pick_person, standing};
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::moment::{shown, zone};
-use crate::record::Record;
+use crate::record::{List as Rows, Record, reference};
 
 /// Shows somebody.
 pub(super) fn show(books: &Books, user: UserId) -> Result<(), Failure> {
@@ -124,7 +128,7 @@ fn deactivated(
     let sentence = sentence(&named, |at| shown(zone, at));
     let doors: Vec<Value> = doors
         .iter()
-        .map(|(name, id, standing)| door(name, &id.to_string(), *standing, zone))
+        .map(|(name, id, standing)| door(reference(id, name), *standing, zone))
         .collect();
     Ok(record
         .with("deactivated_at", shown(zone, deactivation.at))
@@ -137,7 +141,7 @@ fn deactivated(
         .with("confirmation", sentence))
 }
 
-fn door(name: &str, id: &str, standing: DoorStanding, zone: &ZoneName) -> Value {
+fn door(door: Value, standing: DoorStanding, zone: &ZoneName) -> Value {
     let (state, at) = match standing {
         DoorStanding::Waiting => ("waiting", None),
         DoorStanding::Overdue => ("overdue", None),
@@ -145,5 +149,133 @@ fn door(name: &str, id: &str, standing: DoorStanding, zone: &ZoneName) -> Value 
         DoorStanding::MayStillOpen { until, .. } => ("may still open", until),
         DoorStanding::EndedByLimit { at } => ("ended by its time limit", Some(at)),
     };
-    json!({ "door": name, "state": state, "at": at.map(|at| shown(zone, at)), "id": id })
+    json!({ "door": door, "state": state, "when": at.map(|at| shown(zone, at)) })
+}
+
+/// Which people.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct List {
+    /// Words that all begin some word of name, e-mail, employee number, phone, card or plate
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// Which people
+    #[arg(long, value_enum, default_value_t = Status::Current)]
+    status: Status,
+    /// How many at most
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+    /// Where the last page ended; it said so
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+}
+
+/// Which people, by where they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Status {
+    /// Active, not confirmed by every door, or deactivated in the last seven days
+    Current,
+    /// Active
+    Active,
+    /// Deactivated
+    Deactivated,
+    /// Deactivated, and some door has not confirmed it
+    NotConfirmed,
+    /// Everybody with a profile
+    All,
+}
+
+impl From<Status> for UserFilter {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Current => Self::Current,
+            Status::Active => Self::Active,
+            Status::Deactivated => Self::Deactivated,
+            Status::NotConfirmed => Self::NotConfirmed,
+            Status::All => Self::All,
+        }
+    }
+}
+
+pub(super) fn list(books: &Books, list: &List) -> Result<(), Failure> {
+    let from = list.after.as_deref().map(str::parse).transpose();
+    let query = UserQuery {
+        filter: list.status.into(),
+        search: list.search.clone(),
+        order: UserOrder::Name,
+        from: from.map_err(|_| Failure::usage("--after", "no such place in this list"))?,
+        limit: usize::from(list.limit),
+    };
+    let reader = books.reader();
+    let zone = zone(&reader)?;
+    let page = reader.users(&query, books.now())?;
+    let rows = page.rows.iter().map(|row| on_a_list(&reader, row, &zone));
+    Rows {
+        columns: &[
+            "name",
+            "status",
+            "employee_number",
+            "credentials",
+            "doors_not_confirmed",
+            "last_seen",
+            "id",
+        ],
+        rows: rows.collect::<Result<_, _>>()?,
+        next: page.next.map(|cursor| cursor.to_string()),
+    }
+    .show(books.format);
+    Ok(())
+}
+
+fn on_a_list(reader: &Reader, row: &UserRow, zone: &ZoneName) -> Result<Record, Failure> {
+    let held = row.credentials.iter().map(|held| held.means.short_name());
+    let profile = &row.user.profile;
+    let number = profile.employee_number.as_ref();
+    let last_seen = match &row.last_seen {
+        None => None,
+        Some(seen) => {
+            let door = reader.door(seen.door)?;
+            let door = door.map(|door| reference(door.id, door.name.as_str()));
+            Some(json!({ "at": shown(zone, seen.at), "door": door }))
+        }
+    };
+    Ok(Record::default()
+        .with("id", row.user.id.to_string())
+        .with("name", profile.full_name())
+        .with("status", standing(&row.user))
+        .with("employee_number", number.map(|number| number.as_str()))
+        .with("credentials", held.collect::<Vec<_>>())
+        .with("doors_not_confirmed", row.doors_pending)
+        .with("last_seen", last_seen))
+}
+
+/// Shows which doors somebody can open now: the door's own decision is asked.
+pub(super) fn open(books: &Books, who: &Who) -> Result<(), Failure> {
+    let reader = books.reader();
+    let person = pick_person(&reader, &who.wanted)?;
+    let mut rows = Vec::new();
+    for opening in what_can_they_open(&reader, person.id, books.now())? {
+        let (opens, policy, reason) = match opening.decision {
+            Decision::Granted { policy, .. } => (true, reader.policy(policy)?, None),
+            Decision::WayOut(_) => (true, None, None),
+            Decision::Refused { reason, .. } => (false, None, Some(reason.name())),
+        };
+        rows.push(
+            Record::default()
+                .with("door", opening.door.name.as_str())
+                .with("id", opening.door.id.to_string())
+                .with("opens", opens)
+                .with(
+                    "policy",
+                    policy.map(|policy| reference(policy.id, policy.name.as_str())),
+                )
+                .with("reason", reason),
+        );
+    }
+    Rows {
+        columns: &["door", "opens", "policy", "reason"],
+        rows,
+        next: None,
+    }
+    .show(books.format);
+    Ok(())
 }

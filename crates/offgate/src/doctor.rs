@@ -1,0 +1,257 @@
+//! `offgate doctor`: looks at what the server stands on, and says what is wrong.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use offgate_core::agent::AgentState;
+use offgate_core::confirmation::Contact;
+use offgate_core::parameters::{Clock, Randomness, Timestamp};
+use offgate_core::records::Records as _;
+use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
+use offgate_store::{DATABASE_FILE, Reader, Store};
+
+use crate::exit::Failure;
+use crate::moment::{shown, zone};
+use crate::record::{Format, List, Record};
+use crate::serve::{self, NotLocked};
+use crate::settings::Config;
+use crate::system::{SystemClock, SystemRandomness};
+
+/// A clock that shows an earlier day is wrong: this program is younger.
+const WRITTEN: Timestamp = Timestamp::from_seconds(1_790_000_000);
+/// How far the clock may be behind what was written last.
+const BEHIND: Duration = Duration::from_secs(5);
+/// A file system with less room than this is full soon.
+const ROOM: u64 = 256 << 20;
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Health {
+    /// As it should be.
+    Well,
+    /// Not wrong yet, or not wrong by itself.
+    Note,
+    /// Wrong.
+    Wrong,
+}
+
+/// What was found.
+struct Findings(Vec<(&'static str, Health, String)>);
+
+impl Findings {
+    fn add(&mut self, what: &'static str, health: Health, words: impl Into<String>) {
+        self.0.push((what, health, words.into()));
+    }
+
+    fn show(self, format: Format) -> Result<(), Failure> {
+        let row = |(what, health, words): &(&'static str, Health, String)| {
+            let health = match health {
+                Health::Well => "well",
+                Health::Note => "note",
+                Health::Wrong => "WRONG",
+            };
+            Record::default()
+                .with("what", *what)
+                .with("health", health)
+                .with("found", words.as_str())
+        };
+        let rows = self.0.iter().map(row).collect();
+        List {
+            columns: &["what", "health", "found"],
+            rows,
+            next: None,
+        }
+        .show(format);
+        if self.0.iter().any(|(_, health, _)| *health == Health::Wrong) {
+            return Err(Failure::Unwell);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut findings = Findings(Vec::new());
+    let data = &config.data.value;
+    if !data.join(DATABASE_FILE).exists() {
+        let words = format!(
+            "there is none in {}; `offgate serve` makes it",
+            data.display()
+        );
+        findings.add("database", Health::Wrong, words);
+        return findings.show(format);
+    }
+    disk(&mut findings, data);
+    server(&mut findings, config);
+    certificate(&mut findings, config);
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+    match Store::open(data, Arc::clone(&clock), randomness) {
+        Err(error) => {
+            findings.add("clock", clock_alone(clock.now()), "compared with nothing");
+            findings.add("database", Health::Wrong, error.to_string());
+        }
+        Ok(store) => {
+            let reader = store.read();
+            time(&mut findings, &reader, clock.now());
+            database(&mut findings, &reader);
+            agents(&mut findings, &reader)?;
+        }
+    }
+    findings.show(format)
+}
+
+fn clock_alone(now: Timestamp) -> Health {
+    if now < WRITTEN {
+        Health::Wrong
+    } else {
+        Health::Well
+    }
+}
+
+/// The clock is compared with the newest line that this machine wrote itself.
+fn time(findings: &mut Findings, reader: &Reader, now: Timestamp) {
+    let newest = reader.activity(&ActivityQuery {
+        about: About::Everything,
+        kinds: ActivityKinds::Changes,
+        before: None,
+        limit: 1,
+    });
+    let last = newest
+        .ok()
+        .and_then(|page| page.items.first().map(|item| item.at));
+    let (health, words) = match last {
+        _ if clock_alone(now) == Health::Wrong => {
+            (Health::Wrong, "shows a day before this program was written")
+        }
+        Some(last) if now < last.minus(BEHIND) => (
+            Health::Wrong,
+            "is behind what was written to the log last: it was set back",
+        ),
+        Some(_) | None => (Health::Well, "goes on from what was written last"),
+    };
+    findings.add("clock", health, words);
+}
+
+fn disk(findings: &mut Findings, data: &Path) {
+    match rustix::fs::statvfs(data) {
+        Err(error) => findings.add("disk space", Health::Wrong, error.to_string()),
+        Ok(system) => {
+            let free = system.f_bavail.saturating_mul(system.f_frsize);
+            let health = if free < ROOM {
+                Health::Wrong
+            } else {
+                Health::Well
+            };
+            findings.add("disk space", health, format!("{} MiB free", free >> 20));
+        }
+    }
+    match write_and_remove(data) {
+        Ok(()) => findings.add(
+            "disk writes",
+            Health::Well,
+            "a file was written and made durable",
+        ),
+        Err(error) => findings.add("disk writes", Health::Wrong, error.to_string()),
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    match std::fs::metadata(data).map(|about| about.permissions().mode() & 0o077) {
+        Ok(0) => findings.add("data directory", Health::Well, "nobody else can read it"),
+        Ok(_) => findings.add(
+            "data directory",
+            Health::Wrong,
+            "others on this machine can read it",
+        ),
+        Err(error) => findings.add("data directory", Health::Wrong, error.to_string()),
+    }
+}
+
+fn write_and_remove(data: &Path) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let path = data.join(format!("doctor-{}.tmp", std::process::id()));
+    let written = std::fs::File::create(&path).and_then(|mut file| {
+        file.write_all(b"doctor")?;
+        file.sync_all()
+    });
+    let removed = std::fs::remove_file(&path);
+    written.and(removed)
+}
+
+fn server(findings: &mut Findings, config: &Config) {
+    match serve::lock(&config.data.value) {
+        Ok(_) => findings.add(
+            "server",
+            Health::Note,
+            "does not run on this data directory",
+        ),
+        Err(NotLocked::Running) => findings.add("server", Health::Well, "runs"),
+        Err(NotLocked::File(why)) => findings.add("server", Health::Wrong, why.to_string()),
+    }
+}
+
+fn certificate(findings: &mut Findings, config: &Config) {
+    match serve::root_fingerprint(config) {
+        Ok(fingerprint) => {
+            findings.add(
+                "link certificate",
+                Health::Well,
+                format!("root {fingerprint}"),
+            );
+        }
+        Err(failure) => findings.add("link certificate", Health::Wrong, failure.to_string()),
+    }
+}
+
+fn database(findings: &mut Findings, reader: &Reader) {
+    match reader.damage() {
+        Ok(damage) if damage.is_empty() => {
+            findings.add("database", Health::Well, "is whole");
+        }
+        Ok(damage) => findings.add("database", Health::Wrong, damage.join("; ")),
+        Err(error) => findings.add("database", Health::Wrong, error.to_string()),
+    }
+}
+
+fn agents(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
+    let zone = zone(reader)?;
+    let doors = reader.doors()?;
+    for agent in reader.agents()? {
+        let its_doors: Vec<&str> = doors
+            .iter()
+            .filter(|door| door.agent == Some(agent.id))
+            .map(|door| door.name.as_str())
+            .collect();
+        if agent.state != AgentState::Enrolled || its_doors.is_empty() {
+            continue;
+        }
+        let contact = reader.contact(agent.id)?.map(|heard| heard.contact);
+        let (health, contact) = match contact {
+            Some(Contact::Connected) => (Health::Well, "is connected".to_owned()),
+            Some(Contact::Silent { since: Some(since) }) => (
+                Health::Wrong,
+                format!("was last heard at {}", shown(&zone, since)),
+            ),
+            Some(Contact::Silent { since: None } | Contact::NoAgent) | None => {
+                (Health::Wrong, "was never heard".to_owned())
+            }
+        };
+        let head = reader.table_head(agent.id)?.map(|head| head.revision);
+        let (health, table) = match (head, reader.acknowledged(agent.id)?) {
+            (Some(head), acknowledged) if acknowledged < Some(head) => {
+                (health.max(Health::Note), "has not confirmed everything yet")
+            }
+            _ => (health, "has confirmed everything"),
+        };
+        let words = format!(
+            "{} ({}) {contact} and {table}",
+            agent.name.as_str(),
+            its_doors.join(", ")
+        );
+        findings.add("agent", health, words);
+    }
+    for door in doors.iter().filter(|door| door.agent.is_none()) {
+        let words = format!("no agent decides for {}", door.name.as_str());
+        findings.add("door", Health::Note, words);
+    }
+    Ok(())
+}
