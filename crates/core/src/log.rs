@@ -3,6 +3,8 @@
 //! The log keeps kind, subject and a salted hash of the details for good; the details (names,
 //! before and after) lie beside it and can be erased.
 
+mod words;
+
 use std::collections::BTreeSet;
 
 use crate::change::{Change, Edit};
@@ -15,6 +17,8 @@ use crate::operator::{OperatorState, Role};
 use crate::parameters::Timestamp;
 use crate::policy::{PolicyHours, Schedule, Weekday, Window};
 use crate::user::{AccessPeriod, Profile, User};
+
+pub use words::verb;
 
 /// What a log entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
