@@ -157,9 +157,15 @@ pub(crate) fn run(
             show_result::<Operator>(books, pick_operator(&books.reader(), &which.wanted)?.id)
         }
         OperatorCommand::Create(new) => {
-            let user = new.user.as_deref().map(|user| pick_person(&books.reader(), user));
+            let user = new
+                .user
+                .as_deref()
+                .map(|user| pick_person(&books.reader(), user));
             let user = user.transpose()?.map(|user| user.id);
-            let operator = Operator { user, ..operator(books, &new.who, new.role.into())? };
+            let operator = Operator {
+                user,
+                ..operator(books, &new.who, new.role.into())?
+            };
             create(books, config, operator)
         }
         OperatorCommand::Role(ChangeRole { which, role }) => {
@@ -170,13 +176,18 @@ pub(crate) fn run(
         OperatorCommand::Link(Link { which, user, .. }) => {
             let reader = books.reader();
             let id = pick_operator(&reader, &which.wanted)?.id;
-            let user = user.as_deref().map(|user| pick_person(&reader, user)).transpose()?;
+            let user = user
+                .as_deref()
+                .map(|user| pick_person(&reader, user))
+                .transpose()?;
             books.carry_out(Command::LinkOperator(id, user.map(|user| user.id)))?;
             show_result::<Operator>(books, id)
         }
-        OperatorCommand::Reset(which) => {
-            reset(books, config, &pick_operator(&books.reader(), &which.wanted)?)
-        }
+        OperatorCommand::Reset(which) => reset(
+            books,
+            config,
+            &pick_operator(&books.reader(), &which.wanted)?,
+        ),
         OperatorCommand::End(which) => {
             let operator = pick_operator(&books.reader(), &which.wanted)?;
             books.confirmation.of(&format!(
@@ -223,18 +234,23 @@ pub(super) fn create(books: &Books, config: &Config, operator: Operator) -> Resu
 pub(super) fn reset(books: &Books, config: &Config, operator: &Operator) -> Result<(), Failure> {
     match operator.state {
         OperatorState::Open => with_link(books, config, operator.id),
-        OperatorState::Ended { .. } => {
-            Err(Failure::Refused(offgate_core::refusal::Refusal::SignInEnded))
-        }
+        OperatorState::Ended { .. } => Err(Failure::Refused(
+            offgate_core::refusal::Refusal::SignInEnded,
+        )),
     }
 }
 
 fn with_link(books: &Books, config: &Config, id: OperatorId) -> Result<(), Failure> {
     let link = one_time_link::create(books, config, LinkPurpose::Reset(id))?;
     let reader = books.reader();
-    let not_found =
-        || Failure::NotFound { thing: Thing::Operator, wanted: id.to_string() };
+    let not_found = || Failure::NotFound {
+        thing: Thing::Operator,
+        wanted: id.to_string(),
+    };
     let operator = reader.operator(id)?.ok_or_else(not_found)?;
-    operator.record(&reader)?.with("link", link).show(books.format);
+    operator
+        .record(&reader)?
+        .with("link", link)
+        .show(books.format);
     Ok(())
 }

@@ -24,7 +24,10 @@ pub(crate) fn run(books: &Books, config: &Config, command: &OwnerCommand) -> Res
         OwnerCommand::Reset(which) => {
             let operator = pick_operator(&books.reader(), &which.wanted)?;
             if operator.role < Role::Owner {
-                return Err(Refusal::NotAllowed { needed: Role::Owner }.into());
+                return Err(Refusal::NotAllowed {
+                    needed: Role::Owner,
+                }
+                .into());
             }
             reset(books, config, &operator)
         }

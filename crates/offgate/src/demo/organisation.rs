@@ -3,14 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::HEXLOWER;
 use offgate_core::actor::Actor;
-use offgate_core::command::{Command, InitialPolicies};
-use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans, Plate, PlateSharing};
-use offgate_core::id::{
-    CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, PolicyId, ReaderId,
-    ScheduleId, SiteId, UserId,
-};
 use offgate_core::command::Expected;
+use offgate_core::command::{Command, InitialPolicies};
+use offgate_core::credential::{
+    CardToken, DisplayNumber, NewCredential, NewMeans, Plate, PlateSharing,
+};
+use offgate_core::id::{
+    CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, OperatorId, PolicyId,
+    ReaderId, ScheduleId, SiteId, UserId,
+};
+use offgate_core::operator::{Operator, OperatorState, Role};
 use offgate_core::parameters::{Randomness, Revision};
 use offgate_core::pin::{Pin, PinCandidate, PinSalt};
 use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
@@ -36,12 +40,15 @@ pub(super) const AGENTS: [(&str, &[&str]); 3] = [
 ];
 
 /// Each door, and whether it has a reader on the way out as well.
-const DOORS: [(&str, &[Direction]); 4] = [
+pub(super) const DOORS: [(&str, &[Direction]); 4] = [
     ("Front door", &[Direction::In, Direction::Out]),
     ("Back door", &[Direction::In]),
     ("Workshop", &[Direction::In]),
     ("Server room", &[Direction::In, Direction::Out]),
 ];
+
+/// With what the owner of the demo signs in, if not by a link.
+pub(super) const OWNER: &str = "owner@harbour-works.example";
 
 const MONDAY_TO_FRIDAY: [Weekday; 5] = [
     Weekday::Monday,
@@ -60,27 +67,55 @@ struct Founder<'a> {
 
 /// Makes everything, once.
 pub(super) fn found(store: &Store, randomness: &dyn Randomness) -> Result<(), Failure> {
-    let founder = Founder { store, randomness, salt: store.identity().pin_salt };
+    let founder = Founder {
+        store,
+        randomness,
+        salt: store.identity().pin_salt,
+    };
     let site = founder.site()?;
     let doors = founder.doors(site.id)?;
     let policies = founder.policies(&doors)?;
-    let with_default =
-        Site { default_policy: policies.get("Common doors").copied(), ..site };
+    let with_default = Site {
+        default_policy: policies.get("Common doors").copied(),
+        ..site
+    };
     founder.carry_out(Command::EditSite(with_default, Expected::Whatever))?;
     let groups = founder.groups(&policies)?;
     for (number, person) in PEOPLE.iter().enumerate() {
         founder.person(number, person, &groups)?;
     }
-    Ok(())
+    founder.owner()
 }
 
 impl Founder<'_> {
     fn carry_out(&self, command: Command) -> Result<(), Failure> {
         let id = CommandId::random(self.randomness);
-        match self.store.execute_blocking(id, Actor::ServerCommandLine, command)? {
+        match self
+            .store
+            .execute_blocking(id, Actor::ServerCommandLine, command)?
+        {
             Outcome::Done { .. } => Ok(()),
             Outcome::Refused(refusal) => Err(refusal.into()),
         }
+    }
+
+    /// Signs in by the demo's links only: nobody knows the password.
+    fn owner(&self) -> Result<(), Failure> {
+        let id = OperatorId::random(self.randomness);
+        self.carry_out(Command::CreateOperator(Operator {
+            id,
+            revision: Revision::ZERO,
+            name: title("Demo owner")?,
+            email: read(Email::parse(OWNER))?,
+            role: Role::Owner,
+            user: None,
+            password: None,
+            state: OperatorState::Open,
+        }))?;
+        let mut secret = [0; 16];
+        self.randomness.fill(&mut secret);
+        let password = offgate_server::password_hash(&HEXLOWER.encode(&secret), self.randomness);
+        self.carry_out(Command::SetPassword(id, password))
     }
 
     fn site(&self) -> Result<Site, Failure> {
@@ -96,7 +131,8 @@ impl Founder<'_> {
     }
 
     fn doors(&self, site: SiteId) -> Result<BTreeMap<&'static str, DoorId>, Failure> {
-        let lease = LeaseLength::from_seconds(WORKS_ALONE_SECONDS).unwrap_or(LeaseLength::HIGH_SECURITY);
+        let lease =
+            LeaseLength::from_seconds(WORKS_ALONE_SECONDS).unwrap_or(LeaseLength::HIGH_SECURITY);
         let mut doors = BTreeMap::new();
         for (name, ways) in DOORS {
             let reader = |direction: &Direction| Reader {
@@ -123,7 +159,11 @@ impl Founder<'_> {
         doors: &BTreeMap<&'static str, DoorId>,
     ) -> Result<BTreeMap<&'static str, PolicyId>, Failure> {
         let common = self.door_group("Common doors", doors, &["Front door", "Back door"])?;
-        let rooms = self.door_group("Rooms with a lock of their own", doors, &["Workshop", "Server room"])?;
+        let rooms = self.door_group(
+            "Rooms with a lock of their own",
+            doors,
+            &["Workshop", "Server room"],
+        )?;
         let holidays = self.holidays()?;
         let office = self.schedule("Office hours", &MONDAY_TO_FRIDAY, (7, 19), Some(holidays))?;
         let evenings = self.schedule("Evenings", &MONDAY_TO_FRIDAY, (17, 22), Some(holidays))?;
@@ -131,11 +171,36 @@ impl Founder<'_> {
         let mut policies = BTreeMap::new();
         for (name, group, door, hours) in [
             ("Common doors", Some(common), None, PolicyHours::Always),
-            ("Common doors in office hours", Some(common), None, PolicyHours::Scheduled(office)),
-            ("Common doors in the evening", Some(common), None, PolicyHours::Scheduled(evenings)),
-            ("Workshop", None, doors.get("Workshop"), PolicyHours::Scheduled(daily)),
-            ("Server room", None, doors.get("Server room"), PolicyHours::Always),
-            ("All rooms in office hours", Some(rooms), None, PolicyHours::Scheduled(office)),
+            (
+                "Common doors in office hours",
+                Some(common),
+                None,
+                PolicyHours::Scheduled(office),
+            ),
+            (
+                "Common doors in the evening",
+                Some(common),
+                None,
+                PolicyHours::Scheduled(evenings),
+            ),
+            (
+                "Workshop",
+                None,
+                doors.get("Workshop"),
+                PolicyHours::Scheduled(daily),
+            ),
+            (
+                "Server room",
+                None,
+                doors.get("Server room"),
+                PolicyHours::Always,
+            ),
+            (
+                "All rooms in office hours",
+                Some(rooms),
+                None,
+                PolicyHours::Scheduled(office),
+            ),
         ] {
             let policy = Policy {
                 id: PolicyId::random(self.randomness),
@@ -162,7 +227,11 @@ impl Founder<'_> {
             id,
             revision: Revision::ZERO,
             name: title(name)?,
-            doors: members.iter().filter_map(|door| doors.get(door)).copied().collect(),
+            doors: members
+                .iter()
+                .filter_map(|door| doors.get(door))
+                .copied()
+                .collect(),
         }))?;
         Ok(id)
     }
@@ -185,7 +254,12 @@ impl Founder<'_> {
             });
         }
         let name = title("Public holidays")?;
-        let group = HolidayGroup { id, revision: Revision::ZERO, name, holidays };
+        let group = HolidayGroup {
+            id,
+            revision: Revision::ZERO,
+            name,
+            holidays,
+        };
         self.carry_out(Command::CreateHolidayGroup(group))?;
         Ok(id)
     }
@@ -204,7 +278,10 @@ impl Founder<'_> {
             revision: Revision::ZERO,
             name: title(name)?,
             weekly: days.iter().map(|day| (*day, window)).collect(),
-            holidays: closed_on.map(|group| HolidayHours { group, windows: Vec::new() }),
+            holidays: closed_on.map(|group| HolidayHours {
+                group,
+                windows: Vec::new(),
+            }),
         }))?;
         Ok(id)
     }
@@ -220,15 +297,27 @@ impl Founder<'_> {
             ("Office", Some("Staff"), &[]),
             ("Workshop", Some("Staff"), &["Workshop"]),
             ("Guests", None, &[]),
-            ("Evening course", Some("Guests"), &["Common doors in the evening"]),
-            ("Cleaning", Some("Guests"), &["Common doors in office hours", "All rooms in office hours"]),
+            (
+                "Evening course",
+                Some("Guests"),
+                &["Common doors in the evening"],
+            ),
+            (
+                "Cleaning",
+                Some("Guests"),
+                &["Common doors in office hours", "All rooms in office hours"],
+            ),
         ] {
             let group = Group {
                 id: GroupId::random(self.randomness),
                 revision: Revision::ZERO,
                 name: title(name)?,
                 parent: parent.and_then(|parent| groups.get(parent)).copied(),
-                policies: own.iter().filter_map(|policy| policies.get(policy)).copied().collect(),
+                policies: own
+                    .iter()
+                    .filter_map(|policy| policies.get(policy))
+                    .copied()
+                    .collect(),
             };
             groups.insert(name, group.id);
             self.carry_out(Command::CreateGroup(group))?;
@@ -243,10 +332,16 @@ impl Founder<'_> {
         groups: &BTreeMap<&'static str, GroupId>,
     ) -> Result<(), Failure> {
         let letters = |text: &str| -> String {
-            fold(text).chars().filter(char::is_ascii_alphanumeric).collect()
+            fold(text)
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect()
         };
-        let address =
-            format!("{}.{}@harbour-works.example", letters(person.first_name), letters(person.last_name));
+        let address = format!(
+            "{}.{}@harbour-works.example",
+            letters(person.first_name),
+            letters(person.last_name)
+        );
         self.carry_out(Command::CreateUser {
             user: UserId::random(self.randomness),
             profile: Profile {
@@ -255,7 +350,10 @@ impl Founder<'_> {
                 preferred_name: None,
                 email: Some(read(Email::parse(&address))?),
                 phone: None,
-                employee_number: Some(read(EmployeeNumber::parse(&format!("HW-{:03}", 101 + number)))?),
+                employee_number: Some(read(EmployeeNumber::parse(&format!(
+                    "HW-{:03}",
+                    101 + number
+                )))?),
             },
             access: AccessPeriod::default(),
             groups: groups.get(person.group).into_iter().copied().collect(),
@@ -267,15 +365,28 @@ impl Founder<'_> {
     fn credentials(&self, person: &Person) -> Result<Vec<NewCredential>, Failure> {
         let mut means = Vec::new();
         if let Some(digits) = person.pin {
-            means.push(NewMeans::Pin(PinCandidate::new(&read(Pin::parse(digits))?, &self.salt)));
+            means.push(NewMeans::Pin(PinCandidate::new(
+                &read(Pin::parse(digits))?,
+                &self.salt,
+            )));
         }
         if let Some(token) = person.card {
             let token = read(CardToken::parse(token))?;
-            means.push(NewMeans::NfcCard { display_number: DisplayNumber::of_token(&token), token });
+            means.push(NewMeans::NfcCard {
+                display_number: DisplayNumber::of_token(&token),
+                token,
+            });
         }
         if let Some(plate) = person.plate {
-            let sharing = if plate == POOL_CAR { PlateSharing::Shared } else { PlateSharing::Unique };
-            means.push(NewMeans::LicencePlate { plate: read(Plate::parse(plate))?, sharing });
+            let sharing = if plate == POOL_CAR {
+                PlateSharing::Shared
+            } else {
+                PlateSharing::Unique
+            };
+            means.push(NewMeans::LicencePlate {
+                plate: read(Plate::parse(plate))?,
+                sharing,
+            });
         }
         let credential = |means| NewCredential {
             id: CredentialId::random(self.randomness),

@@ -26,7 +26,12 @@ impl AgentProcess {
     ) -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
         let child = spawn(&program, &data, server, join_file)?;
-        Ok(Self { program, data, server, child })
+        Ok(Self {
+            program,
+            data,
+            server,
+            child,
+        })
     }
 
     /// Where its data lie.
@@ -44,7 +49,10 @@ impl AgentProcess {
     /// Asks it to end by closing its standard input, and makes sure that it has.
     pub(super) async fn end(mut self, patience: std::time::Duration) {
         drop(self.child.stdin.take());
-        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(patience, self.child.wait())
+            .await
+            .is_err()
+        {
             let _ = self.child.kill().await;
         }
     }
@@ -56,7 +64,10 @@ fn spawn(
     server: SocketAddr,
     join_file: Option<&Path>,
 ) -> std::io::Result<Child> {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(data.join("agent.log"))?;
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(data.join("agent.log"))?;
     let mut command = Command::new(program);
     command
         .arg("agent")
@@ -74,7 +85,10 @@ fn spawn(
     }
     // Settings of the person who runs the demo are not those of its agents.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("OFFGATE_")) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("OFFGATE_"))
+        {
             command.env_remove(name);
         }
     }

@@ -120,20 +120,32 @@ mod tests {
 
     #[tokio::test]
     async fn a_cut_wire_carries_nothing_and_a_mended_one_does_again() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a socket");
         let server = listener.local_addr().expect("an address");
         tokio::spawn(echo(listener));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let switch = Switch::lay(server, &tasks, stop.clone()).await.expect("a wire");
+        let switch = Switch::lay(server, &tasks, stop.clone())
+            .await
+            .expect("a wire");
 
         let mut open = says(switch.address()).await.expect("an answer");
         switch.set(Wire::Cut);
-        let ended = timeout(SOON, open.read(&mut [0; 1])).await.expect("the end, in time");
+        let ended = timeout(SOON, open.read(&mut [0; 1]))
+            .await
+            .expect("the end, in time");
         assert!(matches!(ended, Ok(0) | Err(_)), "the open connection ends");
-        assert!(says(switch.address()).await.is_none(), "no new one carries anything");
+        assert!(
+            says(switch.address()).await.is_none(),
+            "no new one carries anything"
+        );
 
         switch.set(Wire::Whole);
-        assert!(says(switch.address()).await.is_some(), "a mended wire carries again");
+        assert!(
+            says(switch.address()).await.is_some(),
+            "a mended wire carries again"
+        );
 
         stop.cancel();
         tasks.close();

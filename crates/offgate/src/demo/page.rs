@@ -1,0 +1,267 @@
+//! The page of the demo that shows each door as somebody standing there would meet it. Only a demo
+//! has it: it reaches the doors' private sockets as `offgate present` does, never over the link.
+
+use std::sync::{Arc, OnceLock};
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Form, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use offgate_agent::reader::{Answer, At, Light};
+use offgate_agent::status::{LinkState, Status};
+use offgate_core::credential::CredentialKind;
+use offgate_core::place::Direction;
+use serde::Deserialize;
+
+use super::organisation::{DOORS, WORKS_ALONE_SECONDS};
+use super::people::PEOPLE;
+use super::station::Station;
+use super::wire::Wire;
+
+/// Where it is.
+pub(super) const PATH: &str = "/demo/doors";
+/// More than any of its forms sends.
+const LONGEST_FORM: usize = 4096;
+
+/// The stations, as every request sees them; none before they have started.
+pub(super) type Stations = Arc<OnceLock<Vec<Station>>>;
+
+/// Its routes.
+pub(super) fn router(stations: Stations) -> Router {
+    Router::new()
+        .route(PATH, get(show))
+        .route("/demo/doors/{door}/present", post(present))
+        .route("/demo/doors/{door}/wire", post(wire))
+        .route("/demo/doors/{door}/kill", post(kill))
+        .layer(DefaultBodyLimit::max(LONGEST_FORM))
+        .layer(tower_http::csrf::CsrfLayer::new())
+        .with_state(stations)
+}
+
+#[derive(Template)]
+#[template(path = "demo_doors.html")]
+struct Doors {
+    works_alone_seconds: u32,
+    doors: Vec<Door>,
+    things: Vec<Thing>,
+}
+
+/// A door as it is drawn.
+struct Door {
+    number: usize,
+    name: &'static str,
+    agent: &'static str,
+    has_way_out: bool,
+    cut: bool,
+    state: String,
+    /// Other doors of the same agent: what is done to one is done to all.
+    shares_with: Vec<&'static str>,
+    last: Option<Last>,
+}
+
+/// What a reader answered last.
+struct Last {
+    light: &'static str,
+    class: &'static str,
+    words: String,
+}
+
+/// Something that may be presented.
+struct Thing {
+    value: &'static str,
+    whose: String,
+}
+
+/// The station of a door, and the door's name.
+fn find(stations: &Stations, number: usize) -> Option<(&Station, &'static str)> {
+    let (name, _) = DOORS.get(number)?;
+    let station = stations
+        .get()?
+        .iter()
+        .find(|station| station.doors.contains(name))?;
+    Some((station, name))
+}
+
+async fn show(State(stations): State<Stations>) -> Response {
+    let mut doors = Vec::new();
+    for (number, (name, ways)) in DOORS.iter().enumerate() {
+        let Some((station, _)) = find(&stations, number) else {
+            continue;
+        };
+        let others = station.doors.iter().filter(|other| *other != name);
+        doors.push(Door {
+            number,
+            name,
+            agent: station.name,
+            has_way_out: ways.contains(&Direction::Out),
+            cut: station.wire() == Wire::Cut,
+            state: state(station.wire(), station.status().await),
+            shares_with: others.copied().collect(),
+            last: station.answer(name).map(last),
+        });
+    }
+    let things = PEOPLE.iter().flat_map(|person| {
+        let whose = |what| format!("{} {}, {what}", person.first_name, person.last_name);
+        [
+            (person.pin, "PIN"),
+            (person.card, "card"),
+            (person.plate, "plate"),
+        ]
+        .into_iter()
+        .filter_map(move |(value, what)| {
+            Some(Thing {
+                value: value?,
+                whose: whose(what),
+            })
+        })
+    });
+    let page = Doors {
+        works_alone_seconds: WORKS_ALONE_SECONDS,
+        doors,
+        things: things.collect(),
+    };
+    match page.render() {
+        Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the doors could not be drawn");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn state(wire: Wire, status: Option<Status>) -> String {
+    let Some(status) = status else {
+        return "Starting: nobody gets in, everybody gets out.".to_owned();
+    };
+    match (wire, status.link, status.lease_seconds) {
+        (Wire::Whole, LinkState::Connected, _) => "Connected.".to_owned(),
+        (Wire::Whole, LinkState::Searching, _) => "Looking for the server.".to_owned(),
+        (Wire::Cut, _, 0) => "Cut off for longer than it works on its own: nobody gets in, \
+                              everybody gets out."
+            .to_owned(),
+        (Wire::Cut, _, seconds) => {
+            format!("Cut off. It works on its own for another {seconds} seconds.")
+        }
+    }
+}
+
+fn last(answer: Result<Answer, String>) -> Last {
+    match answer {
+        Err(words) => Last {
+            light: "No light",
+            class: "muted",
+            words,
+        },
+        Ok(answer) => {
+            let (light, class) = match answer.light() {
+                Light::Green => ("Green light", "good"),
+                Light::Red => ("Red light", "bad"),
+                Light::Amber => ("Amber light", "warn"),
+            };
+            Last {
+                light,
+                class,
+                words: answer.to_string(),
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    direction: Way,
+    kind: Kind,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Way {
+    In,
+    Out,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Pin,
+    Nfc,
+    Plate,
+}
+
+async fn present(
+    State(stations): State<Stations>,
+    Path(number): Path<usize>,
+    Form(held): Form<Held>,
+) -> Response {
+    let Some((station, name)) = find(&stations, number) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let direction = match held.direction {
+        Way::In => Direction::In,
+        Way::Out => Direction::Out,
+    };
+    let kind = match held.kind {
+        Kind::Pin => CredentialKind::Pin,
+        Kind::Nfc => CredentialKind::NfcCard,
+        Kind::Plate => CredentialKind::LicencePlate,
+    };
+    station
+        .present(
+            At {
+                door: name.to_owned(),
+                direction,
+            },
+            kind,
+            held.value,
+        )
+        .await;
+    back_to(number)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Connection {
+    wire: WireState,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WireState {
+    Cut,
+    Whole,
+}
+
+async fn wire(
+    State(stations): State<Stations>,
+    Path(number): Path<usize>,
+    Form(connection): Form<Connection>,
+) -> Response {
+    let Some((station, _)) = find(&stations, number) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    station.set_wire(match connection.wire {
+        WireState::Cut => Wire::Cut,
+        WireState::Whole => Wire::Whole,
+    });
+    back_to(number)
+}
+
+async fn kill(State(stations): State<Stations>, Path(number): Path<usize>) -> Response {
+    let Some((station, _)) = find(&stations, number) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if let Err(error) = station.kill_and_restart().await {
+        tracing::error!(%error, "an agent of the demo could not be started again");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    back_to(number)
+}
+
+/// Draws the page again, at the same door.
+fn back_to(number: usize) -> Response {
+    Redirect::to(&format!("{PATH}#door-{number}")).into_response()
+}
