@@ -6,7 +6,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use offgate_core::parameters::Randomness;
 use offgate_link::identity::{Authority, IdentityError};
@@ -33,12 +33,7 @@ const CERTIFICATES: &str = "link-certificates";
 /// # Errors
 /// The files cannot be read, written or understood.
 pub fn open(data: &Path, randomness: &dyn Randomness) -> Result<Authority, KeysError> {
-    let folder = data.join("keys");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .map_err(|error| KeysError::File(SEEDS, error))?;
+    let folder = folder(data)?;
     let path = folder.join(SEEDS);
     let seeds = match std::fs::read(&path) {
         Ok(bytes) => <[u8; 96]>::try_from(bytes).map_err(|_| KeysError::Damaged(SEEDS))?,
@@ -93,8 +88,19 @@ pub fn open(data: &Path, randomness: &dyn Randomness) -> Result<Authority, KeysE
     Ok(authority)
 }
 
+/// The folder of keys in a data directory, made if it is not there.
+pub(crate) fn folder(data: &Path) -> Result<PathBuf, KeysError> {
+    let folder = data.join("keys");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| KeysError::File("keys", error))?;
+    Ok(folder)
+}
+
 /// Writes a file so that it is there whole or not at all, and only its owner may read it.
-fn write(folder: &Path, name: &'static str, bytes: &[u8]) -> Result<(), KeysError> {
+pub(crate) fn write(folder: &Path, name: &'static str, bytes: &[u8]) -> Result<(), KeysError> {
     let failed = |error| KeysError::File(name, error);
     let passing = folder.join(format!("{name}.new"));
     let mut file = OpenOptions::new()

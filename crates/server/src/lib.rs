@@ -1,12 +1,16 @@
-//! The server: its end of the link to every door.
+//! The server: the console, and its end of the link to every door.
 //!
-//! Owns: the listening port, the keys of the link, one conversation per connected agent, and what
-//! has to happen by itself when a moment comes.
+//! Owns: the listening ports, the keys of the link, one conversation per connected agent, the
+//! pages of the console with who is signed in, and what has to happen by itself when a moment
+//! comes.
 //!
 //! Refuses to know: rules (it asks the store to carry out commands, like everybody else), and
 //! which database the store is.
 
 mod agents;
+mod browsers;
+mod console;
+mod console_certificate;
 mod conversation;
 mod enrolment;
 mod keys;
@@ -22,9 +26,13 @@ use offgate_core::parameters::{Clock, Randomness};
 use offgate_link::identity::{Authority, IdentityError};
 use offgate_link::join_token::RootFingerprint;
 use offgate_store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use console::{LinkSecret, one_time_link, password_hash};
+pub use console_certificate::{CertificateError, CertificateFiles};
 pub use keys::{KeysError, open as open_keys};
 
 /// The port on which agents find the server unless another is chosen.
@@ -38,8 +46,14 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 pub struct ServerSettings {
     /// The data directory, where the keys are kept.
     pub data: PathBuf,
-    /// Where to listen.
+    /// Where to listen with TLS, for browsers and agents.
     pub listen: SocketAddr,
+    /// Where to listen without TLS, for browsers on this machine or a proxy; none for nowhere.
+    pub http: Option<SocketAddr>,
+    /// The site's own certificate for browsers; without, one is made at first start.
+    pub certificate: Option<CertificateFiles>,
+    /// Pages that only the demo has.
+    pub demo: Option<axum::Router>,
 }
 
 /// Why a server did not start.
@@ -51,6 +65,9 @@ pub enum StartError {
     /// The certificates could not be used.
     #[error("the certificates cannot be used")]
     Identity(#[from] IdentityError),
+    /// The certificate for browsers could not be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The port could not be opened.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -68,11 +85,18 @@ pub(crate) struct Shared {
     pub(crate) agents: agents::Agents,
     pub(crate) stopping: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    pub(crate) throttle: console::Throttle,
+    /// How many passwords are hashed at once: each takes 19 MiB and a core.
+    pub(crate) passwords: Semaphore,
 }
+
+/// How many passwords are hashed at once.
+const PASSWORDS: usize = 2;
 
 /// A server that runs.
 pub struct Running {
     address: SocketAddr,
+    http: Option<SocketAddr>,
     shared: Arc<Shared>,
 }
 
@@ -95,21 +119,56 @@ pub async fn start(
         agents: agents::Agents::default(),
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
+        throttle: console::Throttle::default(),
+        passwords: Semaphore::new(PASSWORDS),
     });
-    let listener = tokio::net::TcpListener::bind(settings.listen)
-        .await
-        .map_err(|error| StartError::Listen(settings.listen, error))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| StartError::Listen(settings.listen, error))?;
+    let (listener, address) = bind(settings.listen).await?;
+    let http = match settings.http {
+        Some(http) => Some(bind(http).await?),
+        None => None,
+    };
     // Whoever was connected to an earlier run is not connected now.
     agents::all_gone(&shared).await?;
-    let tls = listener::acceptor(&shared.authority)?;
+    let tls = listener::Tls {
+        link: listener::link_config(&shared.authority)?,
+        browsers: console_certificate::config(
+            &settings.data,
+            settings.certificate.as_ref(),
+            settings.listen.ip(),
+            &*shared.clock,
+        )?,
+        pages: console::router(
+            Arc::clone(&shared),
+            console::Transport::Tls,
+            settings.demo.clone(),
+        ),
+    };
     shared
         .tasks
         .spawn(listener::listen(listener, tls, Arc::clone(&shared)));
+    let http = http.map(|(listener, address)| {
+        let pages = console::router(
+            Arc::clone(&shared),
+            console::Transport::Plain,
+            settings.demo,
+        );
+        let listening = browsers::listen(listener, pages, Arc::clone(&shared));
+        shared.tasks.spawn(listening);
+        address
+    });
     shared.tasks.spawn(schedule::run(Arc::clone(&shared)));
-    Ok(Running { address, shared })
+    Ok(Running {
+        address,
+        http,
+        shared,
+    })
+}
+
+async fn bind(at: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen(at, error);
+    let listener = TcpListener::bind(at).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 impl Running {
@@ -117,6 +176,12 @@ impl Running {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens without TLS, if it does.
+    #[must_use]
+    pub const fn http_address(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// By what agents know this store.

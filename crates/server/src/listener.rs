@@ -1,20 +1,23 @@
 //! The port: TLS, and who is at the other end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::agent::AgentState;
 use offgate_core::records::Records as _;
 use offgate_link::frame;
-use offgate_link::identity::{Authority, IdentityError, agent_key, server_config};
+use offgate_link::identity::{ALPN, Authority, IdentityError, agent_key, server_config};
 use offgate_link::message::{RefusalCode, ToAgent};
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::{Shared, conversation, enrolment};
+use crate::{Shared, browsers, conversation, enrolment};
 
 /// A connection of the link.
 pub(crate) type Stream = TlsStream<TcpStream>;
@@ -28,52 +31,79 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-pub(crate) fn acceptor(authority: &Authority) -> Result<TlsAcceptor, IdentityError> {
+/// What is served with TLS, and how.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    /// How agents are met.
+    pub(crate) link: Arc<ServerConfig>,
+    /// How browsers are met; they are never asked for a certificate.
+    pub(crate) browsers: Arc<ServerConfig>,
+    /// What browsers get.
+    pub(crate) pages: axum::Router,
+}
+
+pub(crate) fn link_config(authority: &Authority) -> Result<Arc<ServerConfig>, IdentityError> {
     let root = authority.root.chain.first().map_or(&[][..], Vec::as_slice);
-    Ok(TlsAcceptor::from(Arc::new(server_config(
-        &authority.link,
-        root,
-    )?)))
+    Ok(Arc::new(server_config(&authority.link, root)?))
 }
 
 /// Accepts connections until the server stops.
-pub(crate) async fn listen(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) {
+pub(crate) async fn listen(listener: TcpListener, tls: Tls, shared: Arc<Shared>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let strangers = Arc::new(Semaphore::new(STRANGERS));
     loop {
         let Ok(place) = Arc::clone(&connections).acquire_owned().await else {
             return;
         };
-        let accepted = tokio::select! {
-            () = shared.stopping.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of file handles, most likely: others have to end first.
-                tracing::warn!(%error, "could not accept a connection");
-                let pause = tokio::time::timeout(PAUSE, shared.stopping.cancelled());
-                if pause.await.is_ok() {
-                    return;
-                }
-                continue;
-            }
+        let Some((stream, peer)) = accept(&listener, &shared).await else {
+            return;
         };
         let (tls, strangers, shared_here) =
             (tls.clone(), Arc::clone(&strangers), Arc::clone(&shared));
         shared.tasks.spawn(async move {
             let _place = place;
-            let served = serve(stream, tls, &strangers, &shared_here);
-            tokio::select! {
-                () = shared_here.stopping.cancelled() => {}
-                () = served => {}
-            }
+            serve(stream, peer, tls, &strangers, &shared_here).await;
         });
     }
 }
 
-async fn serve(stream: TcpStream, tls: TlsAcceptor, strangers: &Semaphore, shared: &Arc<Shared>) {
+/// The next connection; none when the server stops.
+pub(crate) async fn accept(
+    listener: &TcpListener,
+    shared: &Shared,
+) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stopping.cancelled() => return None,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(accepted) => return Some(accepted),
+            Err(error) => {
+                // Out of file handles, most likely: others have to end first.
+                tracing::warn!(%error, "could not accept a connection");
+                let pause = tokio::time::timeout(PAUSE, shared.stopping.cancelled());
+                if pause.await.is_ok() {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Who a connection is from, as its first bytes say.
+enum Caller {
+    Agent(Box<Stream>),
+    Browser(Box<Stream>),
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Tls,
+    strangers: &Semaphore,
+    shared: &Arc<Shared>,
+) {
     let Ok(stranger) = strangers.acquire().await else {
         return;
     };
@@ -81,9 +111,44 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, strangers: &Semaphore, share
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Ok(Ok(mut stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else {
-        return;
+    let greeted = tokio::time::timeout(HANDSHAKE, greet(stream, &tls));
+    let greeted = tokio::select! {
+        () = shared.stopping.cancelled() => return,
+        greeted = greeted => greeted,
     };
+    match greeted {
+        Ok(Ok(Caller::Agent(stream))) => {
+            let held = agent(*stream, stranger, shared);
+            tokio::select! {
+                () = shared.stopping.cancelled() => {}
+                () = held => {}
+            }
+        }
+        Ok(Ok(Caller::Browser(stream))) => {
+            drop(stranger);
+            browsers::serve(*stream, peer, tls.pages, shared).await;
+        }
+        Ok(Err(_)) | Err(_) => {}
+    }
+}
+
+/// The handshake: agents name their protocol (ALPN), everybody else is a browser.
+async fn greet(stream: TcpStream, tls: &Tls) -> std::io::Result<Caller> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let is_agent = start
+        .client_hello()
+        .alpn()
+        .is_some_and(|mut names| names.any(|name| name == ALPN));
+    if is_agent {
+        let stream = start.into_stream(Arc::clone(&tls.link)).await?;
+        Ok(Caller::Agent(Box::new(stream)))
+    } else {
+        let stream = start.into_stream(Arc::clone(&tls.browsers)).await?;
+        Ok(Caller::Browser(Box::new(stream)))
+    }
+}
+
+async fn agent(mut stream: Stream, stranger: SemaphorePermit<'_>, shared: &Arc<Shared>) {
     let certificate = stream
         .get_ref()
         .1

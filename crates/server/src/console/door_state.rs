@@ -1,0 +1,182 @@
+//! What may be said of a door: whether its agent answers, and whether it has the latest table.
+//!
+//! Owns: the words. Says nothing of persons; that is `offgate_core::confirmation`.
+
+use offgate_core::agent::Agent;
+use offgate_core::calendar::write_time;
+use offgate_core::confirmation::{Contact, works_alone_until};
+use offgate_core::parameters::Timestamp;
+use offgate_core::place::{Door, LeaseLength, ZoneName};
+use offgate_core::records::Records as _;
+use offgate_store::{Reader, StoreError};
+
+/// How a door stands with the server. Exactly one is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DoorState {
+    /// No agent decides for it.
+    NoAgent,
+    /// Its agent has never been heard.
+    NeverHeard,
+    /// Connected, and it has acknowledged everything that concerns it.
+    UpToDate,
+    /// Connected, and it has not acknowledged the latest yet.
+    Behind,
+    /// Not connected; decides on its own until then.
+    OnItsOwn {
+        /// Last heard.
+        since: Timestamp,
+        /// It refuses everybody from then on, at the latest.
+        until: Timestamp,
+    },
+    /// Not connected, and its time of working on its own is over.
+    Refusing {
+        /// Last heard.
+        since: Timestamp,
+        /// Since when, at the latest; none if it never was allowed to work on its own.
+        over_at: Option<Timestamp>,
+    },
+}
+
+impl DoorState {
+    /// The word on its tag.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::NoAgent => "No agent",
+            Self::NeverHeard => "Never heard",
+            Self::UpToDate => "Online",
+            Self::Behind => "Catching up",
+            Self::OnItsOwn { .. } => "Cut off",
+            Self::Refusing { .. } => "Cut off, refusing",
+        }
+    }
+
+    /// The end of its tag's class.
+    pub(crate) const fn tone(self) -> &'static str {
+        match self {
+            Self::UpToDate => "confirmed",
+            Self::Behind => "waiting",
+            Self::NoAgent | Self::NeverHeard => "neutral",
+            Self::OnItsOwn { .. } | Self::Refusing { .. } => "danger",
+        }
+    }
+
+    /// Whether somebody should look.
+    pub(crate) const fn needs_a_look(self) -> bool {
+        matches!(self, Self::OnItsOwn { .. } | Self::Refusing { .. })
+    }
+
+    /// What that means at the door.
+    pub(crate) fn sentence(self, zone: &ZoneName, now: Timestamp) -> String {
+        let time = |at| write_time(zone, at, now);
+        match self {
+            Self::NoAgent => "Nothing here opens through Offgate until an agent joins.".to_owned(),
+            Self::NeverHeard => "Its agent has not been heard yet.".to_owned(),
+            Self::UpToDate => "Has the latest table.".to_owned(),
+            Self::Behind => "Has not confirmed the latest change yet.".to_owned(),
+            Self::OnItsOwn { since, until } => format!(
+                "Has not answered since {}. Decides on its own until {}, then refuses everybody; \
+                 the way out stays free.",
+                time(since),
+                time(until)
+            ),
+            Self::Refusing {
+                since,
+                over_at: Some(over_at),
+            } => format!(
+                "Has not answered since {}. Refuses everybody since {} at the latest; the way out \
+                 stays free.",
+                time(since),
+                time(over_at)
+            ),
+            Self::Refusing {
+                since,
+                over_at: None,
+            } => format!(
+                "Has not answered since {}. Refuses everybody until it is heard; the way out \
+                 stays free.",
+                time(since)
+            ),
+        }
+    }
+}
+
+/// How a door stands now.
+pub(crate) fn of(reader: &Reader, door: &Door, now: Timestamp) -> Result<DoorState, StoreError> {
+    let Some(agent) = door.agent else {
+        return Ok(DoorState::NoAgent);
+    };
+    let Some(heard) = reader.contact(agent)? else {
+        return Ok(DoorState::NeverHeard);
+    };
+    Ok(match heard.contact {
+        Contact::Connected => {
+            let table = reader.table_head(agent)?.map(|head| head.revision);
+            if table <= reader.acknowledged(agent)? {
+                DoorState::UpToDate
+            } else {
+                DoorState::Behind
+            }
+        }
+        Contact::Silent { since: None } | Contact::NoAgent => DoorState::NeverHeard,
+        Contact::Silent { since: Some(since) } => {
+            match heard.renewed_at.map(|at| works_alone_until(at, door.lease)) {
+                Some(until) if until > now => DoorState::OnItsOwn { since, until },
+                over_at => DoorState::Refusing { since, over_at },
+            }
+        }
+    })
+}
+
+/// The name of the agent that decides for a door.
+pub(crate) fn agent_of(reader: &Reader, door: &Door) -> Result<Option<Agent>, StoreError> {
+    door.agent.map_or(Ok(None), |agent| reader.agent(agent))
+}
+
+/// How long a door works on its own: "72 hours".
+pub(crate) fn works_alone_for(lease: LeaseLength) -> String {
+    let seconds = lease.seconds();
+    let (number, unit) = match seconds {
+        _ if seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
+        _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_told_in_the_largest_unit_that_fits() {
+        let told = |seconds| {
+            works_alone_for(LeaseLength::from_seconds(seconds).expect("a length in range"))
+        };
+        assert_eq!(told(60), "1 minute");
+        assert_eq!(told(90), "90 seconds");
+        assert_eq!(told(72 * 3600), "72 hours");
+        assert_eq!(told(3600), "1 hour");
+    }
+
+    #[test]
+    fn only_a_door_that_said_so_is_called_up_to_date() {
+        let at = Timestamp::from_seconds(0);
+        for state in [
+            DoorState::NoAgent,
+            DoorState::NeverHeard,
+            DoorState::Behind,
+            DoorState::OnItsOwn {
+                since: at,
+                until: at,
+            },
+            DoorState::Refusing {
+                since: at,
+                over_at: None,
+            },
+        ] {
+            assert_ne!(state.tone(), "confirmed");
+            assert_ne!(state.label(), DoorState::UpToDate.label());
+        }
+    }
+}

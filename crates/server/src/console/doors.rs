@@ -1,0 +1,211 @@
+//! Doors: which answer, which have the latest table, and what happened at each.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use offgate_core::id::DoorId;
+use offgate_core::parameters::Timestamp;
+use offgate_core::place::{Direction, Door, ZoneName};
+use offgate_core::records::Records as _;
+use offgate_core::table::compile::doors_of_policy;
+use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
+use offgate_store::{Reader, StoreError};
+
+use super::door_state::{self, DoorState};
+use super::failure::Failure;
+use super::frame::{Frame, Section};
+use super::live::{self, Fragment};
+use super::page::page;
+use super::signed_in::SignedIn;
+use super::timeline::{DayOfLines, Timeline};
+use super::{Console, times};
+
+/// How many lines of activity a door's page shows.
+const LINES: usize = 25;
+
+pub(crate) fn router() -> Router<Console> {
+    Router::new()
+        .route("/doors", get(list))
+        .route("/doors/live", get(list_live))
+        .route("/doors/{door}", get(one))
+        .route("/doors/{door}/live", get(one_live))
+}
+
+/// A door as pages show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DoorRow {
+    pub(crate) id: DoorId,
+    pub(crate) name: String,
+    pub(crate) label: &'static str,
+    pub(crate) tone: &'static str,
+    pub(crate) sentence: String,
+    pub(crate) alone: String,
+    pub(crate) agent: String,
+    pub(crate) state: DoorState,
+}
+
+/// Every door, those that need a look first, then by name.
+pub(crate) fn rows(
+    reader: &Reader,
+    zone: &ZoneName,
+    now: Timestamp,
+) -> Result<Vec<DoorRow>, StoreError> {
+    let mut rows = reader
+        .doors()?
+        .iter()
+        .map(|door| row(reader, door, zone, now))
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.sort_by(|one, other| {
+        (!one.state.needs_a_look(), &one.name).cmp(&(!other.state.needs_a_look(), &other.name))
+    });
+    Ok(rows)
+}
+
+fn row(
+    reader: &Reader,
+    door: &Door,
+    zone: &ZoneName,
+    now: Timestamp,
+) -> Result<DoorRow, StoreError> {
+    let state = door_state::of(reader, door, now)?;
+    let agent = door_state::agent_of(reader, door)?;
+    Ok(DoorRow {
+        id: door.id,
+        name: door.name.as_str().to_owned(),
+        label: state.label(),
+        tone: state.tone(),
+        sentence: state.sentence(zone, now),
+        alone: door_state::works_alone_for(door.lease),
+        agent: agent.map_or_else(|| "None".to_owned(), |it| it.name.as_str().to_owned()),
+        state,
+    })
+}
+
+/// How many doors with an agent are online: "4 of 5 doors are online."
+fn summary(rows: &[DoorRow]) -> String {
+    let with_agent = rows.iter().filter(|row| row.state != DoorState::NoAgent);
+    let online = rows
+        .iter()
+        .filter(|row| matches!(row.state, DoorState::UpToDate | DoorState::Behind));
+    let (online, all) = (online.count(), with_agent.count());
+    format!(
+        "{online} of {all} door{} with an agent {} online.",
+        if all == 1 { "" } else { "s" },
+        if all == 1 { "is" } else { "are" }
+    )
+}
+
+#[derive(Template)]
+#[template(path = "doors.html", blocks = ["doors"])]
+struct DoorsPage {
+    frame: Frame,
+    summary: String,
+    rows: Vec<DoorRow>,
+}
+
+fn doors_page(console: &Console, signed_in: &SignedIn) -> Result<DoorsPage, Failure> {
+    let reader = console.store.read();
+    let zone = times::zone(&reader)?;
+    let rows = rows(&reader, &zone, console.clock.now())?;
+    Ok(DoorsPage {
+        frame: signed_in.frame(console, Section::Doors)?,
+        summary: summary(&rows),
+        rows,
+    })
+}
+
+async fn list(State(console): State<Console>, signed_in: SignedIn) -> Result<Response, Failure> {
+    page(&doors_page(&console, &signed_in)?)
+}
+
+async fn list_live(State(console): State<Console>, signed_in: SignedIn) -> Response {
+    live::stream(console.clone(), signed_in.clone(), move || {
+        let shown = doors_page(&console, &signed_in)?;
+        Ok(vec![Fragment::of("doors", &shown.as_doors())?])
+    })
+}
+
+#[derive(Template)]
+#[template(path = "door.html", blocks = ["door"])]
+struct DoorPage {
+    frame: Frame,
+    row: DoorRow,
+    site: String,
+    readers: String,
+    policies: String,
+    days: Vec<DayOfLines>,
+}
+
+fn door_page(console: &Console, signed_in: &SignedIn, door: DoorId) -> Result<DoorPage, Failure> {
+    let reader = console.store.read();
+    let door = reader.door(door)?.ok_or(Failure::NotFound)?;
+    let site = reader.site(door.site)?.ok_or(Failure::NotFound)?;
+    let mut policies = Vec::new();
+    for policy in reader.policies()? {
+        if doors_of_policy(&reader, &policy)?.contains(&door.id) {
+            policies.push(policy.name.as_str().to_owned());
+        }
+    }
+    let activity = reader.activity(&ActivityQuery {
+        about: About::Door(door.id),
+        kinds: ActivityKinds::All,
+        before: None,
+        limit: LINES,
+    })?;
+    let mut timeline = Timeline::new(&reader, &site.zone, signed_in.operator.role);
+    Ok(DoorPage {
+        frame: signed_in.frame(console, Section::Doors)?,
+        row: row(&reader, &door, &site.zone, console.clock.now())?,
+        site: site.name.as_str().to_owned(),
+        readers: readers(&door),
+        policies: policies.join(", "),
+        days: timeline.days(&activity.items)?,
+    })
+}
+
+/// "1 way in, 1 way out".
+fn readers(door: &Door) -> String {
+    let ways = [(Direction::In, "way in"), (Direction::Out, "way out")];
+    let told: Vec<String> = ways
+        .into_iter()
+        .filter_map(|(direction, words)| {
+            let readers = door.readers.iter();
+            match readers.filter(|it| it.direction == direction).count() {
+                0 => None,
+                number => Some(format!("{number} {words}")),
+            }
+        })
+        .collect();
+    if told.is_empty() {
+        "None".to_owned()
+    } else {
+        told.join(", ")
+    }
+}
+
+async fn one(
+    State(console): State<Console>,
+    signed_in: SignedIn,
+    Path(door): Path<String>,
+) -> Result<Response, Failure> {
+    let door = door.parse().map_err(|_| Failure::NotFound)?;
+    page(&door_page(&console, &signed_in, door)?)
+}
+
+async fn one_live(
+    State(console): State<Console>,
+    signed_in: SignedIn,
+    Path(door): Path<String>,
+) -> Result<Response, Failure> {
+    let door: DoorId = door.parse().map_err(|_| Failure::NotFound)?;
+    Ok(live::stream(
+        console.clone(),
+        signed_in.clone(),
+        move || {
+            let shown = door_page(&console, &signed_in, door)?;
+            Ok(vec![Fragment::of("door", &shown.as_door())?])
+        },
+    ))
+}

@@ -1,0 +1,97 @@
+//! What a page answers when it cannot be shown: which of these, in which words, with which status.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use offgate_store::StoreError;
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There is none at this address.
+    NotFound,
+    /// There was somebody, and they were removed.
+    Gone(String),
+    /// This operator may not; the words say what would be needed.
+    NotAllowed(String),
+    /// The form could not be read.
+    BadForm(&'static str),
+    /// Nobody is signed in, or not any more: where to go to.
+    SignIn(String),
+    /// The store did not answer. Says nothing of what is there.
+    Store(StoreError),
+    /// A template failed.
+    Render(askama::Error),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<askama::Error> for Failure {
+    fn from(error: askama::Error) -> Self {
+        Self::Render(error)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage<'a> {
+    assets: &'static str,
+    heading: &'a str,
+    words: &'a str,
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, heading, words) = match self {
+            Self::SignIn(to) => return Redirect::to(&to).into_response(),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "There is no such page",
+                "It may have been deleted, or the address was mistyped.".to_owned(),
+            ),
+            Self::Gone(words) => (StatusCode::GONE, "This person was removed", words),
+            Self::NotAllowed(words) => (StatusCode::FORBIDDEN, "You may not do this", words),
+            Self::BadForm(words) => (
+                StatusCode::BAD_REQUEST,
+                "This form could not be read",
+                words.to_owned(),
+            ),
+            Self::Store(error) => {
+                tracing::error!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "the store did not answer a page");
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Offgate cannot read or write its records just now",
+                    "Nothing is said here about anybody. Doors go on deciding by what they have. \
+                     Try again in a moment; if it stays so, run “offgate doctor” on the server."
+                        .to_owned(),
+                )
+            }
+            Self::Render(error) => {
+                tracing::error!(%error, "a page could not be drawn");
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "This page could not be drawn",
+                    "This is a mistake in Offgate. Nothing was changed by it.".to_owned(),
+                )
+            }
+        };
+        let page = FailurePage {
+            assets: super::assets::base(),
+            heading,
+            words: &words,
+        };
+        match page.render() {
+            Ok(page) => (status, Html(page)).into_response(),
+            Err(_) => (status, heading.to_owned()).into_response(),
+        }
+    }
+}
+
+/// Any other address.
+pub(super) async fn not_found() -> Failure {
+    Failure::NotFound
+}

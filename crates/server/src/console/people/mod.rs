@@ -1,0 +1,6 @@
+//! People.
+use super::Console;
+use axum::Router;
+pub(crate) fn router() -> Router<Console> {
+    Router::new()
+}

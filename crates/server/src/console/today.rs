@@ -1,0 +1,162 @@
+//! Today: what is not confirmed, which doors need a look, whose access ends soon, who was refused.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use offgate_core::calendar::{write_day, write_minute, write_time};
+use offgate_core::confirmation::{is_settled, sentence, standing};
+use offgate_core::id::UserId;
+use offgate_core::parameters::Timestamp;
+use offgate_core::place::ZoneName;
+use offgate_core::records::Records as _;
+use offgate_core::user::UserRecord;
+use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
+use offgate_store::{Reader, StoreError};
+
+use super::door_state::DoorState;
+use super::doors::{self, DoorRow};
+use super::failure::Failure;
+use super::frame::{Frame, Section};
+use super::live::{self, Fragment};
+use super::page::page;
+use super::signed_in::SignedIn;
+use super::timeline::{DayOfLines, Timeline};
+use super::{Console, times};
+
+/// How many people each list shows.
+const PEOPLE: usize = 20;
+/// How far ahead ends of access are shown.
+const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+/// How far back refusals are shown.
+const LATELY: Duration = Duration::from_secs(24 * 3600);
+/// How many refusals.
+const REFUSALS: usize = 10;
+
+pub(crate) fn router() -> Router<Console> {
+    Router::new()
+        .route("/", get(today))
+        .route("/live", get(today_live))
+}
+
+/// Somebody on one of the lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Person {
+    id: UserId,
+    name: String,
+    sentence: String,
+}
+
+#[derive(Template)]
+#[template(path = "today.html", blocks = ["today"])]
+struct TodayPage {
+    frame: Frame,
+    date: String,
+    active: u64,
+    online: usize,
+    doors: usize,
+    not_confirmed: u64,
+    open: Vec<Person>,
+    troubles: Vec<DoorRow>,
+    ending: Vec<Person>,
+    days: Vec<DayOfLines>,
+}
+
+fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Failure> {
+    let reader = console.store.read();
+    let now = console.clock.now();
+    let zone = times::zone(&reader)?;
+    let counts = reader.user_counts(None, now)?;
+    let rows = doors::rows(&reader, &zone, now)?;
+    let online = |row: &&DoorRow| matches!(row.state, DoorState::UpToDate | DoorState::Behind);
+    let with_agent = |row: &&DoorRow| row.state != DoorState::NoAgent;
+    let refused = reader.activity(&ActivityQuery {
+        about: About::Everything,
+        kinds: ActivityKinds::RefusedAtDoors,
+        before: None,
+        limit: REFUSALS,
+    })?;
+    let lately: Vec<_> = refused
+        .items
+        .into_iter()
+        .filter(|item| item.at.plus(LATELY) > now)
+        .collect();
+    Ok(TodayPage {
+        frame: signed_in.frame(console, Section::Today)?,
+        date: write_day(&zone, now),
+        active: counts.active,
+        online: rows.iter().filter(online).count(),
+        doors: rows.iter().filter(with_agent).count(),
+        not_confirmed: counts.not_confirmed,
+        open: open(&reader, &zone, now)?,
+        ending: ending(&reader, &zone, now)?,
+        days: Timeline::new(&reader, &zone, signed_in.operator.role).days(&lately)?,
+        troubles: rows
+            .into_iter()
+            .filter(|row| row.state.needs_a_look())
+            .collect(),
+    })
+}
+
+/// People whom some door has neither confirmed nor stopped by its limit, with the sentence.
+fn open(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {
+    let mut people = Vec::new();
+    for user in reader.not_confirmed(PEOPLE)? {
+        let (Some(UserRecord::Present(person)), Some(pending)) =
+            (reader.user(user)?, reader.pending(user)?)
+        else {
+            continue;
+        };
+        let mut standings = Vec::new();
+        for facts in reader.door_facts(user, pending.revision)? {
+            let name = match reader.door(facts.door)? {
+                Some(door) => door.name.as_str().to_owned(),
+                None => "A deleted door".to_owned(),
+            };
+            standings.push((name, standing(&facts, pending.decided_at, now)));
+        }
+        if standings.iter().all(|(_, standing)| is_settled(*standing)) {
+            continue;
+        }
+        let told: Vec<_> = standings
+            .iter()
+            .map(|(name, standing)| (name.as_str(), *standing))
+            .collect();
+        people.push(Person {
+            id: user,
+            name: person.profile.full_name(),
+            sentence: sentence(&told, |at| write_time(zone, at, now)),
+        });
+    }
+    Ok(people)
+}
+
+fn ending(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {
+    let mut people = Vec::new();
+    for user in reader.access_ending(now, now.plus(SOON), PEOPLE)? {
+        if let Some(UserRecord::Present(person)) = reader.user(user)?
+            && let Some(ends) = person.access.ends
+        {
+            people.push(Person {
+                id: user,
+                name: person.profile.full_name(),
+                sentence: format!("Access ends {}.", write_minute(zone, ends)),
+            });
+        }
+    }
+    Ok(people)
+}
+
+async fn today(State(console): State<Console>, signed_in: SignedIn) -> Result<Response, Failure> {
+    page(&today_page(&console, &signed_in)?)
+}
+
+async fn today_live(State(console): State<Console>, signed_in: SignedIn) -> Response {
+    live::stream(console.clone(), signed_in.clone(), move || {
+        let shown = today_page(&console, &signed_in)?;
+        Ok(vec![Fragment::of("today", &shown.as_today())?])
+    })
+}
