@@ -12,6 +12,8 @@ use crate::command::door_group::DoorGroupCommand;
 use crate::command::group::GroupCommand;
 use crate::command::holiday::HolidayCommand;
 use crate::command::join_token::JoinTokenCommand;
+use crate::command::operator::OperatorCommand;
+use crate::command::owner::OwnerCommand;
 use crate::command::policy::PolicyCommand;
 use crate::command::schedule::ScheduleCommand;
 use crate::command::site::SiteCommand;
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Agent(AgentArguments),
     /// Present a credential to an agent's simulated reader
     Present(PresentArguments),
+    /// Show a whole organisation with doors on this machine, and nothing else touched
+    Demo(DemoArguments),
     /// Check clock, disk, database, certificate and agents
     Doctor,
     /// Settings
@@ -82,6 +86,9 @@ pub(crate) enum Command {
     reason = "there is one value of it in a process"
 )]
 pub(crate) enum BooksCommand {
+    /// The owner's sign-in, from the server itself
+    #[command(subcommand)]
+    Owner(OwnerCommand),
     /// People
     #[command(subcommand)]
     User(UserCommand),
@@ -109,6 +116,9 @@ pub(crate) enum BooksCommand {
     /// Groups of doors
     #[command(subcommand)]
     DoorGroup(DoorGroupCommand),
+    /// People who sign in to the console
+    #[command(subcommand)]
+    Operator(OperatorCommand),
     /// Agents and their keys
     #[command(subcommand)]
     AgentKey(AgentKeyCommand),
@@ -172,6 +182,14 @@ pub(crate) struct Presented {
     pub(crate) plate: Option<String>,
 }
 
+/// `offgate demo`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// The port of the console on 127.0.0.1; 0 takes any free one [default: 12480, or any if taken]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -190,29 +208,36 @@ mod tests {
         let mut command = Arguments::command().term_width(100);
         command.build();
         let mut text = String::new();
-        write_help(&mut command, &mut text);
+        write_help(&command, Depth::Top, &mut text);
         insta::assert_snapshot!("help", text);
     }
 
-    fn write_help(command: &mut clap::Command, text: &mut String) {
-        let help = command
+    /// Where a command is: what all commands understand is shown once.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Depth {
+        Top,
+        Below,
+    }
+
+    fn write_help(command: &clap::Command, depth: Depth, text: &mut String) {
+        let mut shown = command
             .clone()
             .disable_help_flag(true)
-            .render_long_help()
-            .to_string();
+            .mut_args(|argument| {
+                let said = depth == Depth::Below && argument.is_global_set();
+                let is_help = matches!(argument.get_id().as_str(), "help" | "version");
+                if said || is_help {
+                    argument.hide(true)
+                } else {
+                    argument
+                }
+            });
+        let help = shown.render_long_help().to_string();
         let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-        writeln!(
-            text,
-            "=== {}\n{}\n",
-            command.get_bin_name().unwrap_or("offgate"),
-            lines.join("\n")
-        )
-        .expect("a string");
-        let shown = command
-            .get_subcommands_mut()
-            .filter(|one| !one.is_hide_set());
-        for subcommand in shown {
-            write_help(subcommand, text);
+        let name = command.get_bin_name().unwrap_or("offgate");
+        writeln!(text, "=== {name}\n{}\n", lines.join("\n").trim_end()).expect("a string");
+        for subcommand in command.get_subcommands().filter(|one| !one.is_hide_set()) {
+            write_help(subcommand, Depth::Below, text);
         }
     }
 }

@@ -4,10 +4,12 @@ mod agent;
 mod arguments;
 mod books;
 mod command;
+mod demo;
 mod doctor;
 mod exit;
 mod logging;
 mod moment;
+mod one_time_link;
 mod present;
 mod record;
 mod serve;
@@ -61,6 +63,9 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
             &what,
             global.format,
         ),
+        Command::Demo(arguments) => {
+            demo::run(global.data.as_deref(), global.log.as_deref(), &arguments)
+        }
         Command::Doctor => doctor::run(&global.server()?, global.format),
         Command::Config(ConfigCommand::Check(whose)) => {
             let program = if whose.agent {
@@ -85,6 +90,7 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
 /// The commands that work on an open store.
 fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Failure> {
     match command {
+        BooksCommand::Owner(command) => command::owner::run(books, config, command),
         BooksCommand::User(command) => command::user::run(books, command),
         BooksCommand::Credential(command) => command::credential::run(books, command),
         BooksCommand::Group(command) => command::group::run(books, command),
@@ -94,6 +100,7 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::Site(command) => command::site::run(books, command),
         BooksCommand::Door(command) => command::door::run(books, command),
         BooksCommand::DoorGroup(command) => command::door_group::run(books, command),
+        BooksCommand::Operator(command) => command::operator::run(books, config, command),
         BooksCommand::AgentKey(command) => command::agent_key::run(books, command),
         BooksCommand::JoinToken(command) => command::join_token::run(books, config, command),
         BooksCommand::Activity(arguments) => command::activity::run(books, arguments),

@@ -6,40 +6,74 @@ use std::path::Path;
 use std::sync::Arc;
 
 use offgate_core::parameters::{Clock, Randomness};
+use offgate_core::records::Records as _;
 use offgate_link::join_token::RootFingerprint;
-use offgate_server::{ServerSettings, StartError, open_keys};
+use offgate_server::{CertificateFiles, ServerSettings, StartError, open_keys};
 use offgate_store::Store;
+use offgate_store::sign_in::LinkPurpose;
 
+use crate::demo::is_a_demo;
 use crate::exit::Failure;
 use crate::settings::Config;
 use crate::system::{SystemClock, SystemRandomness};
 use crate::terminal::answer;
-use crate::{logging, stop};
+use crate::{logging, one_time_link, stop};
 
 /// The file that a running server holds locked.
 const LOCK_FILE: &str = "server.lock";
 
 pub(crate) fn run(config: &Config) -> Result<(), Failure> {
+    let data = &config.data.value;
+    if is_a_demo(data) {
+        return Err(Failure::usage(
+            "--data",
+            format!(
+                "{} holds a demo, whose PINs everybody knows; begin in another directory",
+                data.display()
+            ),
+        ));
+    }
     logging::start(&config.log.value)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
-    let store = Store::open(
-        &config.data.value,
-        Arc::clone(&clock),
-        Arc::clone(&randomness),
-    )?;
-    let _lock = lock(&config.data.value)?;
+    let store = Store::open(data, Arc::clone(&clock), Arc::clone(&randomness))?;
+    let _lock = lock(data)?;
+    let certificate = config
+        .certificate_and_key()?
+        .map(|(chain, key)| CertificateFiles {
+            chain: chain.to_owned(),
+            key: key.to_owned(),
+        });
     let settings = ServerSettings {
-        data: config.data.value.clone(),
+        data: data.clone(),
         listen: config.listen.value,
+        http: config.http.value,
+        certificate,
+        demo: None,
     };
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::unavailable("threads", error))?;
     runtime.block_on(async {
         let stop = stop::on_signal()?;
-        let running = offgate_server::start(settings, store, clock, randomness).await?;
-        answer(&format!("Listening on {}", running.address()));
-        answer(&format!("Fingerprint {}", running.fingerprint()));
+        let running = offgate_server::start(
+            settings,
+            store.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&randomness),
+        )
+        .await?;
+        let address = one_time_link::address(config, running.address(), running.http_address());
+        answer(&format!("The console: {address}"));
+        answer(&format!("Agents connect to {}", running.address()));
+        answer(&format!("Root fingerprint: {}", running.fingerprint()));
+        if store.read().operators()?.is_empty() {
+            let purpose = LinkPurpose::SetUp;
+            let link =
+                one_time_link::text(&store, &*clock, &*randomness, purpose, &address).await?;
+            answer(&format!(
+                "Nobody can sign in yet. Set up the owner here, once, within 10 minutes: {link}"
+            ));
+        }
         stop.cancelled().await;
         running.stop().await;
         Ok(())

@@ -48,3 +48,25 @@ pub(crate) fn with_input(stop: CancellationToken) -> Result<(), Failure> {
         .map(|_| ())
         .map_err(|error| Failure::unavailable("standard input", error))
 }
+
+/// A message each time a line is entered at the terminal; none any more once standard input ends.
+pub(crate) fn lines() -> Result<tokio::sync::mpsc::Receiver<()>, Failure> {
+    let (entered, lines) = tokio::sync::mpsc::channel(1);
+    std::thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(move || {
+            for line in std::io::stdin().lines() {
+                // One that waits already is enough.
+                let full = entered.try_send(());
+                let gone = matches!(
+                    full,
+                    Err(tokio::sync::mpsc::error::TrySendError::Closed(()))
+                );
+                if line.is_err() || gone {
+                    return;
+                }
+            }
+        })
+        .map(|_| lines)
+        .map_err(|error| Failure::unavailable("standard input", error))
+}

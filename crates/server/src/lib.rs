@@ -31,7 +31,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use console::{LinkSecret, one_time_link, password_hash};
+pub use console::{LinkSecret, assets, one_time_link, password_hash};
 pub use console_certificate::{CertificateError, CertificateFiles};
 pub use keys::{KeysError, open as open_keys};
 

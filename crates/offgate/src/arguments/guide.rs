@@ -1,8 +1,9 @@
 //! Every command that the documents show must be one that the program understands.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use super::Arguments;
 
@@ -77,4 +78,51 @@ fn every_command_in_the_documents_is_understood() {
         }
     }
     assert!(seen > 20, "the documents show {seen} commands");
+}
+
+#[test]
+fn every_command_is_in_the_documents_and_only_those() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/command-line.md");
+    let text = std::fs::read_to_string(path).expect("the document");
+    let (_, table) = text.split_once("## All commands").expect("the table");
+    let listed: BTreeSet<String> = table
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("| `")?
+                .split_once('`')
+                .map(|(name, _)| name.to_owned())
+        })
+        .collect();
+    let mut there_are = BTreeSet::new();
+    let mut program = Arguments::command();
+    program.build();
+    collect(&program, "offgate", &mut there_are);
+    assert_eq!(listed, there_are);
+}
+
+/// The commands that do something, by what is typed.
+fn collect(command: &clap::Command, typed: &str, found: &mut BTreeSet<String>) {
+    let mut below = command
+        .get_subcommands()
+        .filter(|one| !one.is_hide_set())
+        .peekable();
+    if below.peek().is_none() {
+        found.insert(typed.to_owned());
+    }
+    for one in below {
+        collect(one, &format!("{typed} {}", one.get_name()), found);
+    }
+}
+
+#[test]
+fn every_exit_code_is_in_the_documents() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/command-line.md");
+    let text = std::fs::read_to_string(path).expect("the document");
+    for code in 0..=5 {
+        assert!(text.contains(&format!("| {code} | ")), "{code}");
+        assert!(
+            crate::exit::CODES.contains(&format!("  {code}  ")),
+            "{code}"
+        );
+    }
 }

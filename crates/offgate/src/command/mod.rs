@@ -14,6 +14,8 @@ pub(crate) mod holiday;
 mod hours;
 pub(crate) mod join_token;
 mod means;
+pub(crate) mod operator;
+pub(crate) mod owner;
 mod person;
 pub(crate) mod policy;
 pub(crate) mod schedule;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::{AgentState, JoinToken, JoinTokenState};
+use offgate_core::agent::{Agent, AgentState, JoinToken, JoinTokenState};
 use offgate_core::command::Command;
 use offgate_core::confirmation::Contact;
 use offgate_core::id::{CommandId, JoinTokenId};
@@ -30,7 +30,7 @@ use offgate_core::text::{Email, Title};
 use offgate_link::join_token::{JoinTokenText, RootFingerprint};
 use offgate_server::{Running, ServerSettings};
 use offgate_store::sign_in::LinkPurpose;
-use offgate_store::{Outcome, Store};
+use offgate_store::{Outcome, Reader, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -234,9 +234,7 @@ async fn all_connected(stage: &Stage) -> Result<(), Failure> {
             let reader = stage.store.read();
             let mut missing = AGENTS.len();
             for agent in reader.agents()? {
-                let contact = reader.contact(agent.id)?.map(|heard| heard.contact);
-                let is_here = contact == Some(Contact::Connected);
-                missing -= usize::from(agent.state == AgentState::Enrolled && is_here).min(missing);
+                missing -= usize::from(is_ready(&reader, &agent)?).min(missing);
             }
             if missing == 0 {
                 return Ok(());
@@ -254,6 +252,17 @@ async fn all_connected(stage: &Stage) -> Result<(), Failure> {
             )))
         }
     }
+}
+
+/// Whether an agent is connected and has confirmed all it must know.
+fn is_ready(reader: &Reader, agent: &Agent) -> Result<bool, Failure> {
+    let contact = reader.contact(agent.id)?.map(|heard| heard.contact);
+    let head = reader.table_head(agent.id)?.map(|head| head.revision);
+    let acknowledged = reader.acknowledged(agent.id)?;
+    Ok(agent.state == AgentState::Enrolled
+        && contact == Some(Contact::Connected)
+        && acknowledged.is_some()
+        && acknowledged >= head)
 }
 
 /// Says how to get in, and again each time somebody presses Enter, until the end.

@@ -43,7 +43,7 @@ pub(crate) struct RawServer {
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<String>,
     /// Its private key (PEM) [env: OFFGATE_CERTIFICATE_KEY]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "key", value_name = "FILE")]
     pub(crate) certificate_key: Option<String>,
 }
 
@@ -120,7 +120,8 @@ impl RawConfig {
         toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
-                .map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+                .and_then(|span| text.get(..span.start))
+                .map(|before| before.matches('\n').count() + 1);
             match line {
                 Some(line) => format!("line {line}: {}", error.message()),
                 None => error.message().to_owned(),
@@ -155,10 +156,7 @@ mod tests {
         ] {
             let error = RawConfig::from_toml(text).expect_err("unknown");
             assert!(error.contains("unknown field `"), "{error}");
-            assert!(
-                error.starts_with("line 2:") || error.starts_with("line 1:"),
-                "{error}"
-            );
+            assert!(error.starts_with("line 2:"), "{error}");
         }
     }
 

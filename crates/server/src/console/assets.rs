@@ -60,7 +60,8 @@ static BASE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The folder of this build's files.
-pub(crate) fn base() -> &'static str {
+#[must_use]
+pub fn base() -> &'static str {
     &BASE
 }
 

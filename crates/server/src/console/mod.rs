@@ -36,6 +36,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::Shared;
 
+pub use assets::base as assets;
 pub use one_time_link::{LinkSecret, one_time_link};
 pub use password::password_hash;
 pub(crate) use throttle::Throttle;

@@ -1,0 +1,11 @@
+//! The real program, run as somebody at a terminal runs it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod command_line;
+mod demo;
+mod support;
