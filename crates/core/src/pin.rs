@@ -4,7 +4,8 @@
 //! tables hold digests. The digest is Argon2id with one salt per store, because a keypad has to
 //! find the holder by the PIN alone.
 
-use crate::parameters::Randomness;
+use crate::parameters::{Randomness, Timestamp};
+use crate::records::{PinUse, Records};
 use crate::text::TextError;
 
 /// A code of 4 to 8 digits. Neither shown nor compared; hashed and forgotten.
@@ -73,6 +74,34 @@ impl std::fmt::Debug for PinSalt {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("PinSalt(…)")
     }
+}
+
+/// How often another PIN is drawn when one is taken; with 1,000 codes per holder the odds of
+/// needing even the fourth are one in a billion.
+const DRAWS: usize = 20;
+
+/// A generated PIN that nobody has, long enough for this number of holders. None if there is none:
+/// eight digits are too few. Takes as long as a digest does.
+///
+/// # Errors
+/// The records could not be read.
+pub fn free_pin<R: Records + ?Sized>(
+    records: &R,
+    salt: &PinSalt,
+    holders: u64,
+    randomness: &dyn Randomness,
+    now: Timestamp,
+) -> Result<Option<Pin>, R::Error> {
+    let Some(length) = PinLength::for_holders(holders) else {
+        return Ok(None);
+    };
+    for _ in 0..DRAWS {
+        let pin = Pin::generate(length, randomness);
+        if records.pin_use(&pin.digest(salt), now)? == PinUse::Free {
+            return Ok(Some(pin));
+        }
+    }
+    Ok(None)
 }
 
 /// What a PIN is recognised by: 32 bytes of Argon2id.

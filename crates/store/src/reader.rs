@@ -126,6 +126,11 @@ impl Reader {
         self.with(|rows| users::pending(rows.0, user))
     }
 
+    /// The doors that know a person: those whose agent's table has an entry of theirs.
+    pub fn doors_that_know(&self, user: UserId) -> Result<Vec<DoorId>, StoreError> {
+        self.with(|rows| tables::doors_that_know(rows.0, user))
+    }
+
     /// People whose last refusal some door has not confirmed in its own words, the latest first.
     pub fn not_confirmed(&self, limit: usize) -> Result<Vec<UserId>, StoreError> {
         self.with(|rows| users::not_confirmed(rows.0, limit))

@@ -6,17 +6,12 @@ use offgate_core::credential::{
     CardToken, DisplayNumber, NewCredential, NewMeans, Plate, PlateSharing,
 };
 use offgate_core::id::CredentialId;
-use offgate_core::pin::{Pin, PinCandidate, PinLength};
-use offgate_core::records::{PinUse, Records as _};
+use offgate_core::pin::{self, Pin, PinCandidate};
 use offgate_core::text::Label;
 
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::terminal::secret;
-
-/// How often another PIN is drawn when one is taken; with 1,000 codes per holder the odds of
-/// needing even the fourth are one in a billion.
-const DRAWS: usize = 20;
 
 /// New credentials.
 #[derive(Clone, Debug, Args)]
@@ -114,15 +109,9 @@ impl MeansArguments {
 /// A PIN that nobody has, long enough for the number of holders.
 fn free_pin(books: &Books) -> Result<Pin, Failure> {
     let reader = books.reader();
-    let full = || Failure::Unavailable("there is no free PIN; eight digits are too few".to_owned());
-    let length =
-        PinLength::for_holders(reader.user_counts(None, books.now())?.all).ok_or_else(full)?;
-    let salt = books.store().identity().pin_salt;
-    for _ in 0..DRAWS {
-        let pin = Pin::generate(length, books.randomness());
-        if reader.pin_use(&pin.digest(&salt), books.now())? == PinUse::Free {
-            return Ok(pin);
-        }
-    }
-    Err(full())
+    let (salt, now) = (books.store().identity().pin_salt, books.now());
+    let holders = reader.user_counts(None, now)?.all;
+    pin::free_pin(&reader, &salt, holders, books.randomness(), now)?.ok_or_else(|| {
+        Failure::Unavailable("there is no free PIN; eight digits are too few".to_owned())
+    })
 }

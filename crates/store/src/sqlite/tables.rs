@@ -1,12 +1,12 @@
 //! Door tables, as they are read for the link.
 
 use offgate_core::confirmation::Contact;
-use offgate_core::id::AgentId;
+use offgate_core::id::{AgentId, DoorId, UserId};
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::table::entry::{EntryKey, TableHash};
 use rusqlite::{Connection, params};
 
-use super::rows::{all, instant, number, one, revision};
+use super::rows::{all, id, instant, number, one, revision};
 use crate::engine::TableHead;
 use crate::error::StoreError;
 use crate::reader::{AgentContact, TableChanges};
@@ -75,6 +75,22 @@ pub(crate) fn since(
         }
     }
     Ok(Some(changes))
+}
+
+/// The doors whose agent's table has an entry of this person's.
+pub(crate) fn doors_that_know(
+    connection: &Connection,
+    user: UserId,
+) -> Result<Vec<DoorId>, StoreError> {
+    let key = EntryKey::user(user);
+    all(
+        connection,
+        "SELECT d.id FROM agent a CROSS JOIN agent_entry e ON e.agent = a.id AND e.kind = ?1 \
+         AND e.id = ?2 CROSS JOIN door d ON d.agent = a.id WHERE e.encoded IS NOT NULL \
+         ORDER BY d.id",
+        params![key.kind as u8, key.id],
+        |row| Ok(id!(row, 0, DoorId)),
+    )
 }
 
 /// When an agent was heard.

@@ -300,6 +300,7 @@ fn what_doors_must_say_is_found_by_its_person() {
     assert_eq!(pending.revision, revision);
     assert_eq!(pending.confirms, Confirms::Refuse);
     assert_eq!(reader.not_confirmed(10).expect("people"), [user(2)]);
+    assert_eq!(reader.doors_that_know(user(2)).expect("doors"), [door(1)]);
     opened.done(Command::ReactivateUser { user: user(2) });
     let pending = reader.pending(user(2)).expect("an answer").expect("one");
     assert_eq!(pending.confirms, Confirms::Admit);
