@@ -25,6 +25,9 @@ const BEHIND: Duration = Duration::from_secs(5);
 /// A file system with less room than this is full soon.
 const ROOM: u64 = 256 << 20;
 
+/// Whoever has fewer days left than this to renew a certificate had better begin.
+const SOON_DAYS: u64 = 14;
+
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Health {
@@ -83,8 +86,9 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
         return findings.show(format);
     }
     disk(&mut findings, data);
-    server(&mut findings, config);
+    let server = server(&mut findings, config);
     certificate(&mut findings, config);
+    own_certificate(&mut findings, config, clock.now());
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
     match Store::open(data, Arc::clone(&clock), randomness) {
         Err(error) => {
@@ -95,7 +99,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             let reader = store.read();
             time(&mut findings, &reader, clock.now());
             database(&mut findings, &reader);
-            agents(&mut findings, &reader)?;
+            agents(&mut findings, &reader, server)?;
         }
     }
     findings.show(format)
@@ -177,16 +181,72 @@ fn write_and_remove(data: &Path) -> std::io::Result<()> {
     written.and(removed)
 }
 
-fn server(findings: &mut Findings, config: &Config) {
+/// Whether a server works on the data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Server {
+    Runs,
+    DoesNot,
+}
+
+fn server(findings: &mut Findings, config: &Config) -> Server {
     match serve::lock(&config.data.value) {
-        Ok(_) => findings.add(
-            "server",
-            Health::Note,
-            "does not run on this data directory",
-        ),
-        Err(NotLocked::Running) => findings.add("server", Health::Well, "runs"),
-        Err(NotLocked::File(why)) => findings.add("server", Health::Wrong, why.to_string()),
+        Ok(_) => {
+            findings.add(
+                "server",
+                Health::Note,
+                "does not run on this data directory",
+            );
+            Server::DoesNot
+        }
+        Err(NotLocked::Running) => {
+            findings.add("server", Health::Well, "runs");
+            Server::Runs
+        }
+        Err(NotLocked::File(why)) => {
+            findings.add("server", Health::Wrong, why.to_string());
+            Server::DoesNot
+        }
     }
+}
+
+/// The certificate for browsers, if somebody gave one; the server renews its own.
+fn own_certificate(findings: &mut Findings, config: &Config, now: Timestamp) {
+    const WHAT: &str = "browser certificate";
+    let (chain, key) = match config.certificate_and_key() {
+        Ok(Some(files)) => files,
+        Ok(None) => return findings.add(WHAT, Health::Well, "is made and renewed by the server"),
+        Err(failure) => return findings.add(WHAT, Health::Wrong, failure.to_string()),
+    };
+    if let Err(error) = std::fs::File::open(key) {
+        let words = format!("its key {} cannot be read: {error}", key.display());
+        return findings.add(WHAT, Health::Wrong, words);
+    }
+    match certificate_ends(chain) {
+        Err(why) => findings.add(WHAT, Health::Wrong, format!("{}: {why}", chain.display())),
+        Ok(end) if end <= now => findings.add(WHAT, Health::Wrong, "has ended"),
+        Ok(end) => {
+            let days = end.since(now).as_secs() / (24 * 3600);
+            let health = if days < SOON_DAYS {
+                Health::Wrong
+            } else {
+                Health::Well
+            };
+            findings.add(WHAT, health, format!("ends in {days} days"));
+        }
+    }
+}
+
+/// When the first certificate of a file ends.
+fn certificate_ends(chain: &Path) -> Result<Timestamp, String> {
+    let bytes = std::fs::read(chain).map_err(|error| error.to_string())?;
+    let pem = x509_parser::pem::Pem::iter_from_buffer(&bytes)
+        .next()
+        .ok_or("holds no certificate")?
+        .map_err(|error| error.to_string())?;
+    let certificate = pem.parse_x509().map_err(|error| error.to_string())?;
+    Ok(Timestamp::from_seconds(
+        certificate.validity().not_after.timestamp(),
+    ))
 }
 
 fn certificate(findings: &mut Findings, config: &Config) {
@@ -212,7 +272,7 @@ fn database(findings: &mut Findings, reader: &Reader) {
     }
 }
 
-fn agents(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
+fn agents(findings: &mut Findings, reader: &Reader, server: Server) -> Result<(), Failure> {
     let zone = zone(reader)?;
     let doors = reader.doors()?;
     for agent in reader.agents()? {
@@ -225,14 +285,18 @@ fn agents(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
             continue;
         }
         let contact = reader.contact(agent.id)?.map(|heard| heard.contact);
+        // Without a server nobody can be connected, and that is said already.
+        let silent = match server {
+            Server::Runs => Health::Wrong,
+            Server::DoesNot => Health::Note,
+        };
         let (health, contact) = match contact {
             Some(Contact::Connected) => (Health::Well, "is connected".to_owned()),
-            Some(Contact::Silent { since: Some(since) }) => (
-                Health::Wrong,
-                format!("was last heard at {}", shown(&zone, since)),
-            ),
+            Some(Contact::Silent { since: Some(since) }) => {
+                (silent, format!("was last heard at {}", shown(&zone, since)))
+            }
             Some(Contact::Silent { since: None } | Contact::NoAgent) | None => {
-                (Health::Wrong, "was never heard".to_owned())
+                (silent, "was never heard".to_owned())
             }
         };
         let head = reader.table_head(agent.id)?.map(|head| head.revision);

@@ -34,6 +34,17 @@ pub(crate) fn on_signal() -> Result<CancellationToken, Failure> {
     Ok(stop)
 }
 
+/// Cancels `stop` also when the terminal is closed, for what makes no sense without one.
+pub(crate) fn on_hangup(stop: CancellationToken) -> Result<(), Failure> {
+    let mut hangup =
+        signal(SignalKind::hangup()).map_err(|error| Failure::unavailable("signals", error))?;
+    tokio::spawn(async move {
+        hangup.recv().await;
+        stop.cancel();
+    });
+    Ok(())
+}
+
 /// Cancels `stop` when standard input ends. A thread of its own, as nothing can interrupt a read
 /// of standard input; it ends with the process.
 pub(crate) fn with_input(stop: CancellationToken) -> Result<(), Failure> {

@@ -6,6 +6,7 @@
 
 mod announcement;
 mod folder;
+mod morning;
 mod organisation;
 mod page;
 mod people;
@@ -53,8 +54,16 @@ const PORT: u16 = 12480;
 /// How long the agents may take to join and connect.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(30);
 
+/// Whether the demo plays for the first time on its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Performance {
+    First,
+    Another,
+}
+
 /// What all parts of the demo use.
 struct Stage {
+    performance: Performance,
     folder: Folder,
     store: Store,
     clock: Arc<dyn Clock>,
@@ -78,7 +87,12 @@ pub(crate) fn run(
         Arc::clone(&randomness),
     )?;
     let _lock = serve::lock(&folder.server())?;
-    if !folder.is_founded() {
+    let performance = if folder.is_founded() {
+        Performance::Another
+    } else {
+        Performance::First
+    };
+    if performance == Performance::First {
         talk("Founding Harbour Works: 4 doors, 60 people …");
         organisation::found(&store, &*randomness)?;
         folder.note_founded()?;
@@ -87,7 +101,9 @@ pub(crate) fn run(
         tokio::runtime::Runtime::new().map_err(|error| Failure::unavailable("threads", error))?;
     runtime.block_on(async {
         let stop = stop::on_signal()?;
+        stop::on_hangup(stop.clone())?;
         let stage = Stage {
+            performance,
             folder,
             store,
             clock,
@@ -180,7 +196,11 @@ async fn begin(
             .map_err(failed)?;
         started.push(Station::new(name, doors, process, switch));
     }
-    all_connected(stage).await
+    all_connected(stage).await?;
+    if stage.performance == Performance::First && !stage.stop.is_cancelled() {
+        morning::pass(started).await;
+    }
+    Ok(())
 }
 
 /// Makes a join token for an agent and writes it where that agent alone finds it.

@@ -54,17 +54,28 @@ impl Station {
 
     /// Presents something at one of its readers, and keeps the answer for the page.
     pub(super) async fn present(&self, at: At, kind: CredentialKind, value: String) {
-        let (data, door) = (self.data.clone(), at.door.clone());
+        let door = at.door.clone();
+        let answer = self.offer(at, kind, value).await;
+        self.answers().insert(door, answer);
+    }
+
+    /// Presents something at one of its readers.
+    pub(super) async fn offer(
+        &self,
+        at: At,
+        kind: CredentialKind,
+        value: String,
+    ) -> Result<Answer, String> {
+        let data = self.data.clone();
         let asked =
             tokio::task::spawn_blocking(move || simulated::present(&data, at, kind, &value)).await;
-        let answer = match asked {
+        match asked {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(PresentError::NotUnderstood(words))) => Err(words),
             Ok(Err(PresentError::NoAgent(_) | PresentError::NoAnswer(_))) | Err(_) => {
                 Err("The reader is dark: its agent is not running just now.".to_owned())
             }
-        };
-        self.answers().insert(door, answer);
+        }
     }
 
     /// What the door answered last.

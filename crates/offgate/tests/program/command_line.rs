@@ -434,3 +434,30 @@ fn owners_get_links_and_the_last_one_stays() {
         "ended for good"
     );
 }
+
+#[test]
+fn a_certificate_of_ones_own_is_used_and_looked_at() {
+    let house = Installation::new();
+    // The one that the server made is as good as another.
+    let own = house.data().join("keys/console-certificate.pem");
+    let copy = house.data().join("own.pem");
+    std::fs::copy(own, &copy).expect("a certificate");
+    let settings = |path: &std::path::Path| {
+        let path = path.display();
+        let text = format!("[server]\ncertificate = '{path}'\ncertificate-key = '{path}'\n");
+        std::fs::write(house.data().join("offgate.toml"), text).expect("settings");
+    };
+    settings(&copy);
+    let mut server = house.serve();
+    server.read_until("Root fingerprint");
+    let found = house.run(&["doctor"]);
+    assert_eq!(found.code, 0, "{found:?}");
+    assert!(found.out.contains("ends in 39"), "{found:?}");
+    assert_eq!(server.end(Signal::INT).0, Some(0));
+
+    settings(&house.data().join("nowhere.pem"));
+    let found = house.run(&["doctor"]);
+    assert_eq!(found.code, 1, "{found:?}");
+    let served = house.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(served.code, 4, "{served:?}");
+}

@@ -90,6 +90,19 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
     let mut demo = Demo::start(&data);
     assert_eq!(processes_with(&data).len(), 4, "the demo and three agents");
 
+    // Some people have passed the doors already.
+    let told = run(
+        offgate()
+            .arg("--data")
+            .arg(data.join("server"))
+            .args(["activity", "--kind", "doors"]),
+        "",
+    );
+    assert!(
+        told.out.contains("door.granted") && told.out.contains("door.way-out"),
+        "{told:?}"
+    );
+
     // Each line to try does what is written behind it.
     let tries: Vec<String> = demo.tries().into_iter().map(str::to_owned).collect();
     assert_eq!(tries.len(), 3, "{:?}", demo.said);
@@ -231,4 +244,26 @@ fn a_directory_with_something_else_in_it_is_refused() {
         std::fs::read_dir(folder.path()).expect("entries").count(),
         1
     );
+}
+
+#[test]
+fn without_a_directory_everything_is_gone_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut demo = Running::start(
+        offgate()
+            .arg("demo")
+            .args(["--port", "0"])
+            .env("TMPDIR", folder.path()),
+    );
+    demo.read_until("A real installation starts with");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("entries").count(),
+        1
+    );
+    assert_eq!(demo.end(Signal::HUP).0, Some(0));
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("entries").count(),
+        0
+    );
+    assert_eq!(processes_with(folder.path()), Vec::<String>::new());
 }
