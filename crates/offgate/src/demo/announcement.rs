@@ -18,13 +18,16 @@ pub(super) struct Told<'a> {
 
 impl Told<'_> {
     /// Says all of it.
-    pub(super) fn whole(&self, link: &str) {
+    pub(super) fn whole(&self, link: &str, password: &str) {
         let program = program();
         answer(&sign_in(link));
         answer(&format!(
             "The doors, as somebody standing there meets them: http://{}{}",
             self.console,
             page::PATH
+        ));
+        answer(&format!(
+            "If a page asks for the password once more: {password}"
         ));
         answer("Try, in another terminal:");
         for (person, door, outcome) in TRIED {

@@ -15,6 +15,8 @@ use crate::exit::Failure;
 const MARK: &str = "offgate-demo";
 /// The file that says that the organisation was made to its end.
 const FOUNDED: &str = "founded";
+/// The file with the password of the demo's owner. Its folder lets nobody else in.
+const PASSWORD: &str = "owner-password";
 const SERVER: &str = "server";
 const AGENTS: &str = "agents";
 
@@ -95,6 +97,23 @@ impl Folder {
     /// Whether the organisation is there.
     pub(super) fn is_founded(&self) -> bool {
         self.server().join(FOUNDED).exists()
+    }
+
+    /// What the owner's password is, for pages that ask for it once more: made with the demo.
+    pub(super) fn password(&self, randomness: &dyn Randomness) -> Result<String, Failure> {
+        let path = self.server().join(PASSWORD);
+        let failed = |error| Failure::unavailable(path.display(), error);
+        match std::fs::read_to_string(&path) {
+            Ok(password) => Ok(password),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut random = [0; 6];
+                randomness.fill(&mut random);
+                let password = HEXLOWER.encode(&random);
+                std::fs::write(&path, &password).map_err(failed)?;
+                Ok(password)
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Notes that it is.

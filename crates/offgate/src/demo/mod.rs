@@ -94,7 +94,7 @@ pub(crate) fn run(
     };
     if performance == Performance::First {
         talk("Founding Harbour Works: 4 doors, 60 people …");
-        organisation::found(&store, &*randomness)?;
+        organisation::found(&store, &*randomness, &folder.password(&*randomness)?)?;
         folder.note_founded()?;
     }
     let runtime =
@@ -292,18 +292,14 @@ async fn show(stage: &Stage, running: &Running, stations: &[Station]) -> Result<
     }
     let console = running.http_address().unwrap_or(running.address());
     let told = announcement::Told { console, stations };
-    told.whole(&link(stage, console).await?);
+    let password = stage.folder.password(&*stage.randomness)?;
+    told.whole(&link(stage, console).await?, &password);
     let mut lines = stop::lines()?;
     loop {
         tokio::select! {
             () = stage.stop.cancelled() => return Ok(()),
             Some(()) = lines.recv() => {
                 answer(&announcement::sign_in(&link(stage, console).await?));
-            }
-            // Nobody is at the keyboard.
-            else => {
-                stage.stop.cancelled().await;
-                return Ok(());
             }
         }
     }

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data_encoding::HEXLOWER;
 use offgate_core::actor::Actor;
 use offgate_core::command::Expected;
 use offgate_core::command::{Command, InitialPolicies};
@@ -65,8 +64,12 @@ struct Founder<'a> {
     salt: PinSalt,
 }
 
-/// Makes everything, once.
-pub(super) fn found(store: &Store, randomness: &dyn Randomness) -> Result<(), Failure> {
+/// Makes everything, once. The owner signs in with `password`, if not by a link.
+pub(super) fn found(
+    store: &Store,
+    randomness: &dyn Randomness,
+    password: &str,
+) -> Result<(), Failure> {
     let founder = Founder {
         store,
         randomness,
@@ -84,7 +87,7 @@ pub(super) fn found(store: &Store, randomness: &dyn Randomness) -> Result<(), Fa
     for (number, person) in PEOPLE.iter().enumerate() {
         founder.person(number, person, &groups)?;
     }
-    founder.owner()
+    founder.owner(password)
 }
 
 impl Founder<'_> {
@@ -99,8 +102,7 @@ impl Founder<'_> {
         }
     }
 
-    /// Signs in by the demo's links only: nobody knows the password.
-    fn owner(&self) -> Result<(), Failure> {
+    fn owner(&self, password: &str) -> Result<(), Failure> {
         let id = OperatorId::random(self.randomness);
         self.carry_out(Command::CreateOperator(Operator {
             id,
@@ -112,9 +114,7 @@ impl Founder<'_> {
             password: None,
             state: OperatorState::Open,
         }))?;
-        let mut secret = [0; 16];
-        self.randomness.fill(&mut secret);
-        let password = offgate_server::password_hash(&HEXLOWER.encode(&secret), self.randomness);
+        let password = offgate_server::password_hash(password, self.randomness);
         self.carry_out(Command::SetPassword(id, password))
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Form, Path, State};
+use axum::extract::{DefaultBodyLimit, Form, Path, State as Shared};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -32,6 +32,7 @@ pub(super) type Stations = Arc<OnceLock<Vec<Station>>>;
 pub(super) fn router(stations: Stations) -> Router {
     Router::new()
         .route(PATH, get(show))
+        .route("/demo/doors.css", get(style))
         .route("/demo/doors/{door}/present", post(present))
         .route("/demo/doors/{door}/wire", post(wire))
         .route("/demo/doors/{door}/kill", post(kill))
@@ -45,7 +46,7 @@ struct Doors {
     assets: &'static str,
     works_alone_seconds: u32,
     doors: Vec<Door>,
-    things: Vec<Thing>,
+    people: Vec<Holder>,
 }
 
 /// A door as it is drawn.
@@ -55,23 +56,38 @@ struct Door {
     agent: &'static str,
     has_way_out: bool,
     cut: bool,
-    state: String,
+    state: State,
     /// Other doors of the same agent: what is done to one is done to all.
     shares_with: Vec<&'static str>,
     last: Option<Last>,
+    /// What was presented last, to be presented again.
+    value: String,
+    kind: &'static str,
+    was_out: bool,
+}
+
+/// How a door's agent is.
+struct State {
+    tone: &'static str,
+    label: &'static str,
+    words: String,
 }
 
 /// What a reader answered last.
 struct Last {
     light: &'static str,
-    class: &'static str,
+    colour: &'static str,
     words: String,
 }
 
-/// Something that may be presented.
-struct Thing {
-    value: &'static str,
-    whose: String,
+/// Somebody, and what they hold.
+struct Holder {
+    name: String,
+    group: &'static str,
+    pin: &'static str,
+    card: &'static str,
+    plate: &'static str,
+    things: Vec<&'static str>,
 }
 
 /// The station of a door, and the door's name.
@@ -84,13 +100,14 @@ fn find(stations: &Stations, number: usize) -> Option<(&Station, &'static str)> 
     Some((station, name))
 }
 
-async fn show(State(stations): State<Stations>) -> Response {
+async fn show(Shared(stations): Shared<Stations>) -> Response {
     let mut doors = Vec::new();
     for (number, (name, ways)) in DOORS.iter().enumerate() {
         let Some((station, _)) = find(&stations, number) else {
             continue;
         };
         let others = station.doors.iter().filter(|other| *other != name);
+        let passage = station.last_passage(name);
         doors.push(Door {
             number,
             name,
@@ -99,32 +116,35 @@ async fn show(State(stations): State<Stations>) -> Response {
             cut: station.wire() == Wire::Cut,
             state: state(station.wire(), station.status().await),
             shares_with: others.copied().collect(),
-            last: station.answer(name).map(last),
+            kind: passage.as_ref().map_or("pin", |it| it.kind.name()),
+            was_out: passage
+                .as_ref()
+                .is_some_and(|it| it.direction == Direction::Out),
+            value: passage
+                .as_ref()
+                .map_or_else(String::new, |it| it.value.clone()),
+            last: passage.map(|it| last(it.answer)),
         });
     }
-    let things = PEOPLE.iter().flat_map(|person| {
-        let whose = |what| format!("{} {}, {what}", person.first_name, person.last_name);
-        [
-            (person.pin, "PIN"),
-            (person.card, "card"),
-            (person.plate, "plate"),
-        ]
-        .into_iter()
-        .filter_map(move |(value, what)| {
-            Some(Thing {
-                value: value?,
-                whose: whose(what),
-            })
-        })
+    let people = PEOPLE.iter().map(|person| Holder {
+        name: format!("{} {}", person.first_name, person.last_name),
+        group: person.group,
+        pin: person.pin.unwrap_or_default(),
+        card: person.card.unwrap_or_default(),
+        plate: person.plate.unwrap_or_default(),
+        things: [person.pin, person.card, person.plate]
+            .into_iter()
+            .flatten()
+            .collect(),
     });
     let page = Doors {
         assets: offgate_server::assets(),
         works_alone_seconds: WORKS_ALONE_SECONDS,
         doors,
-        things: things.collect(),
+        people: people.collect(),
     };
     match page.render() {
-        Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
+        Ok(html) => Html(html).into_response(),
         Err(error) => {
             tracing::error!(%error, "the doors could not be drawn");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -132,41 +152,65 @@ async fn show(State(stations): State<Stations>) -> Response {
     }
 }
 
-fn state(wire: Wire, status: Option<Status>) -> String {
-    let Some(status) = status else {
-        return "Starting: nobody gets in, everybody gets out.".to_owned();
+async fn style() -> Response {
+    let css = include_str!("../../templates/demo_doors.css");
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css).into_response()
+}
+
+fn state(wire: Wire, status: Option<Status>) -> State {
+    let (tone, label, words) = match (wire, status) {
+        (_, None) => (
+            "neutral",
+            "Starting",
+            "Nobody gets in yet; everybody gets out.".to_owned(),
+        ),
+        (
+            Wire::Whole,
+            Some(Status {
+                link: LinkState::Connected,
+                ..
+            }),
+        ) => ("confirmed", "Online", "It hears the server.".to_owned()),
+        (Wire::Whole, Some(_)) => (
+            "waiting",
+            "Connecting",
+            "It is looking for the server.".to_owned(),
+        ),
+        (
+            Wire::Cut,
+            Some(Status {
+                lease_seconds: 0, ..
+            }),
+        ) => (
+            "danger",
+            "Cut off, refusing",
+            "For longer than it works on its own: nobody gets in, everybody gets out.".to_owned(),
+        ),
+        (Wire::Cut, Some(Status { lease_seconds, .. })) => (
+            "danger",
+            "Cut off",
+            format!("It works on its own for another {lease_seconds} seconds."),
+        ),
     };
-    match (wire, status.link, status.lease_seconds) {
-        (Wire::Whole, LinkState::Connected, _) => "Connected.".to_owned(),
-        (Wire::Whole, LinkState::Searching, _) => "Looking for the server.".to_owned(),
-        (Wire::Cut, _, 0) => "Cut off for longer than it works on its own: nobody gets in, \
-                              everybody gets out."
-            .to_owned(),
-        (Wire::Cut, _, seconds) => {
-            format!("Cut off. It works on its own for another {seconds} seconds.")
-        }
-    }
+    State { tone, label, words }
 }
 
 fn last(answer: Result<Answer, String>) -> Last {
-    match answer {
-        Err(words) => Last {
-            light: "No light",
-            class: "muted",
-            words,
-        },
+    let (light, colour, words) = match answer {
+        Err(words) => ("No light:", "none", words),
         Ok(answer) => {
-            let (light, class) = match answer.light() {
-                Light::Green => ("Green light", "good"),
-                Light::Red => ("Red light", "bad"),
-                Light::Amber => ("Amber light", "warn"),
+            let (light, colour) = match answer.light() {
+                Light::Green => ("Green light:", "green"),
+                Light::Red => ("Red light:", "red"),
+                Light::Amber => ("Amber light:", "amber"),
             };
-            Last {
-                light,
-                class,
-                words: answer.to_string(),
-            }
+            (light, colour, answer.to_string())
         }
+    };
+    Last {
+        light,
+        colour,
+        words,
     }
 }
 
@@ -194,7 +238,7 @@ enum Kind {
 }
 
 async fn present(
-    State(stations): State<Stations>,
+    Shared(stations): Shared<Stations>,
     Path(number): Path<usize>,
     Form(held): Form<Held>,
 ) -> Response {
@@ -237,7 +281,7 @@ enum WireState {
 }
 
 async fn wire(
-    State(stations): State<Stations>,
+    Shared(stations): Shared<Stations>,
     Path(number): Path<usize>,
     Form(connection): Form<Connection>,
 ) -> Response {
@@ -251,7 +295,7 @@ async fn wire(
     back_to(number)
 }
 
-async fn kill(State(stations): State<Stations>, Path(number): Path<usize>) -> Response {
+async fn kill(Shared(stations): Shared<Stations>, Path(number): Path<usize>) -> Response {
     let Some((station, _)) = find(&stations, number) else {
         return StatusCode::NOT_FOUND.into_response();
     };

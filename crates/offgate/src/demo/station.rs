@@ -9,12 +9,26 @@ use offgate_agent::reader::simulated::{self, PresentError};
 use offgate_agent::reader::{Answer, At};
 use offgate_agent::status::Status;
 use offgate_core::credential::CredentialKind;
+use offgate_core::place::Direction;
 
 use super::process::AgentProcess;
 use super::wire::{Switch, Wire};
 
 /// How long an agent may take to end when it is asked to.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// What was presented at a door last, and what the door answered.
+#[derive(Clone, Debug)]
+pub(super) struct Passage {
+    /// At the reader on which side.
+    pub(super) direction: Direction,
+    /// A PIN, a card or a plate.
+    pub(super) kind: CredentialKind,
+    /// Which.
+    pub(super) value: String,
+    /// The answer, or why there is none.
+    pub(super) answer: Result<Answer, String>,
+}
 
 /// One agent and its doors.
 #[derive(Debug)]
@@ -26,7 +40,7 @@ pub(super) struct Station {
     data: PathBuf,
     process: tokio::sync::Mutex<Option<AgentProcess>>,
     switch: Switch,
-    answers: Mutex<BTreeMap<String, Result<Answer, String>>>,
+    passages: Mutex<BTreeMap<String, Passage>>,
 }
 
 impl Station {
@@ -43,7 +57,7 @@ impl Station {
             data: process.data().to_owned(),
             process: tokio::sync::Mutex::new(Some(process)),
             switch,
-            answers: Mutex::default(),
+            passages: Mutex::default(),
         }
     }
 
@@ -54,9 +68,15 @@ impl Station {
 
     /// Presents something at one of its readers, and keeps the answer for the page.
     pub(super) async fn present(&self, at: At, kind: CredentialKind, value: String) {
-        let door = at.door.clone();
-        let answer = self.offer(at, kind, value).await;
-        self.answers().insert(door, answer);
+        let (door, direction) = (at.door.clone(), at.direction);
+        let answer = self.offer(at, kind, value.clone()).await;
+        let passage = Passage {
+            direction,
+            kind,
+            value,
+            answer,
+        };
+        self.passages().insert(door, passage);
     }
 
     /// Presents something at one of its readers.
@@ -78,14 +98,14 @@ impl Station {
         }
     }
 
-    /// What the door answered last.
-    pub(super) fn answer(&self, door: &str) -> Option<Result<Answer, String>> {
-        self.answers().get(door).cloned()
+    /// What was presented at a door last.
+    pub(super) fn last_passage(&self, door: &str) -> Option<Passage> {
+        self.passages().get(door).cloned()
     }
 
-    fn answers(&self) -> MutexGuard<'_, BTreeMap<String, Result<Answer, String>>> {
-        // A panic while an answer is noted leaves the others as good as they were.
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn passages(&self) -> MutexGuard<'_, BTreeMap<String, Passage>> {
+        // A panic while a passage is noted leaves the others as good as they were.
+        self.passages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How the agent says it is; none if it says nothing.

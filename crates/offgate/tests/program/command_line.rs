@@ -351,6 +351,14 @@ fn the_first_start_prints_a_link_and_a_stop_is_quick() {
     ] {
         assert_eq!(found(what), Some("well".into()), "{what}: {doctor}");
     }
+    // Somebody who says half a sentence does not keep it from stopping.
+    let console = said
+        .split("The console: http://")
+        .nth(1)
+        .expect("the console");
+    let console = console.lines().next().expect("its address");
+    let mut idle = std::net::TcpStream::connect(console).expect("a connection");
+    std::io::Write::write_all(&mut idle, b"GET / HTTP/1.1\r\nHost:").expect("half a request");
     let (code, took) = server.end(Signal::TERM);
     assert_eq!(code, Some(0));
     assert!(took.as_secs() < 5, "{took:?}");

@@ -91,17 +91,18 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
     assert_eq!(processes_with(&data).len(), 4, "the demo and three agents");
 
     // Some people have passed the doors already.
-    let told = run(
-        offgate()
+    let server = data.join("server");
+    wait_until("the timeline tells of them", || {
+        let mut asked = offgate();
+        asked
             .arg("--data")
-            .arg(data.join("server"))
-            .args(["activity", "--kind", "doors"]),
-        "",
-    );
-    assert!(
-        told.out.contains("door.granted") && told.out.contains("door.way-out"),
-        "{told:?}"
-    );
+            .arg(&server)
+            .args(["activity", "--kind", "doors"]);
+        let told = run(&mut asked, "").out;
+        told.contains("door.granted")
+            && told.contains("door.refused")
+            && told.contains("door.way-out")
+    });
 
     // Each line to try does what is written behind it.
     let tries: Vec<String> = demo.tries().into_iter().map(str::to_owned).collect();
@@ -134,6 +135,25 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
     let again = demo.running.read_until("/start/").pop().expect("a line");
     assert!(!again.contains(&path), "another link");
 
+    // The button signs in, once.
+    let signed_in = post(&host, &path, "");
+    assert!(signed_in.starts_with("HTTP/1.1 303"), "{signed_in}");
+    let cookie = signed_in
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .and_then(|line| line.split(';').next())
+        .expect("a cookie");
+    let today = http(
+        &host,
+        &format!("GET / HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"),
+    );
+    assert!(
+        today.starts_with("HTTP/1.1 200") && today.contains("Today"),
+        "{today}"
+    );
+    let second = post(&host, &path, "");
+    assert!(!second.contains("set-cookie"), "used up: {second}");
+
     // The page of the doors presents at the doors' own readers.
     let doors = get(&host, "/demo/doors");
     for words in [
@@ -156,7 +176,6 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
     assert!(doors.contains("Green light"), "{doors}");
 
     // Somebody is deactivated while one door is cut off: that door says so when it is back.
-    let server = data.join("server");
     let books = |arguments: &[&str]| {
         run(
             offgate()
@@ -168,7 +187,7 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
         )
     };
     post(&host, "/demo/doors/3/wire", "wire=cut");
-    assert!(get(&host, "/demo/doors").contains("Cut off. It works on its own"));
+    assert!(get(&host, "/demo/doors").contains("It works on its own for another"));
     assert_eq!(books(&["user", "deactivate", "Amara Okafor"]).code, 0);
     let confirmation = || {
         books(&["user", "show", "Amara Okafor"]).json()["confirmation"]
