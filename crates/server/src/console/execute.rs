@@ -3,7 +3,6 @@
 use offgate_core::actor::Actor;
 use offgate_core::command::{Command, Freshness};
 use offgate_core::id::CommandId;
-use offgate_core::parameters::Revision;
 use offgate_core::refusal::Refusal;
 use offgate_store::{Outcome, StoreError};
 
@@ -15,8 +14,8 @@ use super::signed_in::{SignInAge, SignedIn};
 /// What became of it.
 #[derive(Debug)]
 pub(crate) enum Executed {
-    /// It was done; this is the revision of its last change.
-    Done(Revision),
+    /// It was done.
+    Done,
     /// It was refused, and nothing was changed.
     Refused(Refusal),
     /// They must prove again who they are; nothing was changed.
@@ -41,7 +40,7 @@ pub(crate) async fn execute(
         .tasks
         .spawn(async move { store.execute(id, actor, command).await });
     match task.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
-        Outcome::Done { revision } => Ok(Executed::Done(revision)),
+        Outcome::Done { .. } => Ok(Executed::Done),
         Outcome::Refused(refusal) => Ok(Executed::Refused(refusal)),
     }
 }

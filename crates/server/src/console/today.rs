@@ -7,8 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use offgate_core::calendar::{write_day, write_minute, write_time};
-use offgate_core::confirmation::{is_settled, sentence, standing};
+use offgate_core::calendar::{write_day, write_minute};
 use offgate_core::id::UserId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::ZoneName;
@@ -23,6 +22,7 @@ use super::failure::Failure;
 use super::frame::{Frame, Section};
 use super::live::{self, Fragment};
 use super::page::page;
+use super::people::DoorsStanding;
 use super::signed_in::SignedIn;
 use super::timeline::{DayOfLines, Timeline};
 use super::{Console, times};
@@ -105,31 +105,17 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
 fn open(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {
     let mut people = Vec::new();
     for user in reader.not_confirmed(PEOPLE)? {
-        let (Some(UserRecord::Present(person)), Some(pending)) =
-            (reader.user(user)?, reader.pending(user)?)
-        else {
+        let Some(UserRecord::Present(person)) = reader.user(user)? else {
             continue;
         };
-        let mut standings = Vec::new();
-        for facts in reader.door_facts(user, pending.revision)? {
-            let name = match reader.door(facts.door)? {
-                Some(door) => door.name.as_str().to_owned(),
-                None => "A deleted door".to_owned(),
-            };
-            standings.push((name, standing(&facts, pending.decided_at, now)));
+        match DoorsStanding::of(reader, &person, zone, now)? {
+            Some(standing) if !standing.is_settled() => people.push(Person {
+                id: user,
+                name: person.profile.full_name(),
+                sentence: standing.sentence,
+            }),
+            _ => {}
         }
-        if standings.iter().all(|(_, standing)| is_settled(*standing)) {
-            continue;
-        }
-        let told: Vec<_> = standings
-            .iter()
-            .map(|(name, standing)| (name.as_str(), *standing))
-            .collect();
-        people.push(Person {
-            id: user,
-            name: person.profile.full_name(),
-            sentence: sentence(&told, |at| write_time(zone, at, now)),
-        });
     }
     Ok(people)
 }

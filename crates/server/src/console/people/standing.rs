@@ -1,0 +1,220 @@
+//! Where every door stands with one change about a person: the sentence, and door by door.
+
+use askama::Template;
+use offgate_core::calendar::{write_full, write_time};
+use offgate_core::confirmation::{DoorStanding, is_settled, sentence, standing};
+use offgate_core::parameters::Timestamp;
+use offgate_core::place::ZoneName;
+use offgate_core::records::Records as _;
+use offgate_core::user::{Standing, User};
+use offgate_store::{Confirms, Reader, StoreError};
+
+use super::counted;
+
+/// One door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DoorLine {
+    pub(crate) name: String,
+    /// Its page, unless it was deleted.
+    pub(crate) href: Option<String>,
+    pub(crate) label: &'static str,
+    pub(crate) tone: &'static str,
+    pub(crate) words: String,
+    order: u8,
+}
+
+/// All doors that count, and the sentence about them.
+#[derive(Clone, Debug, PartialEq, Eq, Template)]
+#[template(path = "people/doors_standing.html")]
+pub(crate) struct DoorsStanding {
+    pub(crate) heading: &'static str,
+    pub(crate) sentence: String,
+    pub(crate) tone: &'static str,
+    pub(crate) doors: Vec<DoorLine>,
+    pub(crate) settled: usize,
+}
+
+impl DoorsStanding {
+    /// Whether nothing is open any more.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled == self.doors.len()
+    }
+
+    /// Of the last change about a person that doors must confirm. None if there was none, or if
+    /// every door has long taken up an admission.
+    pub(crate) fn of(
+        reader: &Reader,
+        person: &User,
+        zone: &ZoneName,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(pending) = reader.pending(person.id)? else {
+            return Ok(match person.standing {
+                Standing::Active => None,
+                Standing::Deactivated(_) => Some(Self::nowhere()),
+            });
+        };
+        let mut lines = Vec::new();
+        let mut standings = Vec::new();
+        for facts in reader.door_facts(person.id, pending.revision)? {
+            let door = reader.door(facts.door)?;
+            let stands = standing(&facts, pending.decided_at, now);
+            let name = door.as_ref().map_or_else(
+                || "A door that was deleted".to_owned(),
+                |door| door.name.as_str().to_owned(),
+            );
+            lines.push(line(
+                name.clone(),
+                door.map(|door| format!("/doors/{}", door.id)),
+                pending.confirms,
+                stands,
+                zone,
+                now,
+            ));
+            standings.push((name, stands));
+        }
+        lines.sort_by(|one, other| (one.order, &one.name).cmp(&(other.order, &other.name)));
+        let settled = match pending.confirms {
+            Confirms::Refuse => standings
+                .iter()
+                .filter(|(_, stands)| is_settled(*stands))
+                .count(),
+            // No time limit lets anybody in.
+            Confirms::Admit => confirmed(&standings),
+        };
+        let all = standings.len();
+        let told: Vec<(&str, DoorStanding)> = standings
+            .iter()
+            .map(|(name, stands)| (name.as_str(), *stands))
+            .collect();
+        let (heading, words) = match (pending.confirms, &person.standing) {
+            (Confirms::Refuse, Standing::Deactivated(_)) => (
+                "Refused at the doors",
+                sentence(&told, |at| write_time(zone, at, now)),
+            ),
+            (Confirms::Refuse, Standing::Active) => (
+                "Blocked credential refused at the doors",
+                sentence(&told, |at| write_time(zone, at, now)),
+            ),
+            (Confirms::Admit, _) if settled == all => return Ok(None),
+            (Confirms::Admit, _) => (
+                "Admitted again at the doors",
+                format!(
+                    "{} of {} {} them again. The others do so when they are heard.",
+                    settled,
+                    counted(all, "door"),
+                    if settled == 1 { "admits" } else { "admit" }
+                ),
+            ),
+        };
+        Ok(Some(Self {
+            heading,
+            sentence: words,
+            tone: if settled == all {
+                "confirmed"
+            } else {
+                "waiting"
+            },
+            doors: lines,
+            settled,
+        }))
+    }
+
+    /// Of somebody no door ever knew.
+    fn nowhere() -> Self {
+        Self {
+            heading: "Refused at the doors",
+            sentence: "Confirmed by 0 of 0 doors: no door knew them.".to_owned(),
+            tone: "confirmed",
+            doors: Vec::new(),
+            settled: 0,
+        }
+    }
+}
+
+fn confirmed(standings: &[(String, DoorStanding)]) -> usize {
+    let is_confirmed = |stands: &DoorStanding| matches!(stands, DoorStanding::Confirmed { .. });
+    standings
+        .iter()
+        .filter(|(_, stands)| is_confirmed(stands))
+        .count()
+}
+
+fn line(
+    name: String,
+    href: Option<String>,
+    confirms: Confirms,
+    stands: DoorStanding,
+    zone: &ZoneName,
+    now: Timestamp,
+) -> DoorLine {
+    let time = |at| write_time(zone, at, now);
+    let (label, tone, order, words) = match (stands, confirms) {
+        (DoorStanding::Confirmed { at }, _) => (
+            "Confirmed",
+            "confirmed",
+            3,
+            format!("Said so itself, {}.", write_full(zone, at)),
+        ),
+        (DoorStanding::Waiting, _) => (
+            "Waiting",
+            "waiting",
+            2,
+            "Connected; its answer is awaited.".to_owned(),
+        ),
+        (DoorStanding::Overdue, Confirms::Refuse) => (
+            "Overdue",
+            "danger",
+            0,
+            "Connected, but it has not confirmed. It may still open for them: look at its agent, \
+             or keep somebody there."
+                .to_owned(),
+        ),
+        (DoorStanding::Overdue, Confirms::Admit) => (
+            "Overdue",
+            "waiting",
+            0,
+            "Connected, but it has not confirmed. It may still refuse them.".to_owned(),
+        ),
+        (DoorStanding::EndedByLimit { at }, Confirms::Refuse) => (
+            "Refuses by its limit",
+            "confirmed",
+            2,
+            format!("Cut off; refuses everybody since {}.", time(at)),
+        ),
+        (
+            DoorStanding::MayStillOpen {
+                silent_since,
+                until,
+            },
+            Confirms::Refuse,
+        ) => {
+            let since = match silent_since {
+                Some(since) => format!("Has not answered since {}.", time(since)),
+                None => "Has never answered.".to_owned(),
+            };
+            let until = match until {
+                Some(until) => format!(" May still open for them until {}.", time(until)),
+                None => " What it does is not known.".to_owned(),
+            };
+            ("Not confirmed", "danger", 1, since + &until)
+        }
+        (
+            DoorStanding::MayStillOpen { .. } | DoorStanding::EndedByLimit { .. },
+            Confirms::Admit,
+        ) => (
+            "Cut off",
+            "waiting",
+            1,
+            "Refuses them until it is heard again.".to_owned(),
+        ),
+    };
+    DoorLine {
+        name,
+        href,
+        label,
+        tone,
+        words,
+        order,
+    }
+}
