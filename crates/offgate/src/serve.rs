@@ -44,6 +44,9 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
             chain: chain.to_owned(),
             key: key.to_owned(),
         });
+    if let Some(http) = config.http.value.filter(|http| !http.ip().is_loopback()) {
+        tracing::warn!(%http, "plain HTTP beyond this machine: put a proxy with TLS in front of it");
+    }
     let settings = ServerSettings {
         data: data.clone(),
         listen: config.listen.value,

@@ -5,6 +5,7 @@ use offgate_core::actor::Actor;
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::log::Subject;
+use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Direction, Door, ZoneName};
 use offgate_core::records::Records as _;
 use offgate_core::user::UserRecord;
@@ -78,7 +79,7 @@ pub(crate) fn run(books: &Books, arguments: &ActivityArguments) -> Result<(), Fa
         limit: usize::from(arguments.limit),
     })?;
     let zone = zone(&reader)?;
-    let rows = page.items.iter().map(|item| told(&reader, item, &zone));
+    let rows = page.items.iter().map(|item| line(&reader, item, &zone));
     List {
         columns: &["at", "what", "subject", "by", "particulars"],
         rows: rows.collect::<Result<_, _>>()?,
@@ -88,7 +89,7 @@ pub(crate) fn run(books: &Books, arguments: &ActivityArguments) -> Result<(), Fa
     Ok(())
 }
 
-fn told(reader: &Reader, item: &Activity, zone: &ZoneName) -> Result<Record, Failure> {
+fn line(reader: &Reader, item: &Activity, zone: &ZoneName) -> Result<Record, Failure> {
     let record = Record::default().with("at", shown(zone, item.at));
     Ok(match &item.what {
         What::Change {
@@ -103,7 +104,10 @@ fn told(reader: &Reader, item: &Activity, zone: &ZoneName) -> Result<Record, Fai
             .with("by", named_actor(reader, *actor)?)
             .with(
                 "particulars",
-                details.iter().map(detail).collect::<Vec<_>>(),
+                details
+                    .iter()
+                    .map(|one| detail(one, zone))
+                    .collect::<Vec<_>>(),
             )
             .with("revision", revision.number()),
         What::Door { agent, event } => {
@@ -131,12 +135,26 @@ fn told(reader: &Reader, item: &Activity, zone: &ZoneName) -> Result<Record, Fai
 }
 
 /// One line of the particulars: `first name: Amara -> Amina`.
-fn detail(detail: &StoredDetail) -> String {
-    match (&detail.before, &detail.after) {
-        (None, Some(after)) => format!("{}: {after}", detail.field),
-        (Some(before), None) => format!("{}: {before} -> nothing", detail.field),
-        (Some(before), Some(after)) => format!("{}: {before} -> {after}", detail.field),
-        (None, None) => detail.field.clone(),
+fn detail(detail: &StoredDetail, zone: &ZoneName) -> String {
+    let field = detail.field.as_str();
+    let told = |value: &Option<String>| value.as_deref().map(|value| told(field, value, zone));
+    match (told(&detail.before), told(&detail.after)) {
+        (None, Some(after)) => format!("{field}: {after}"),
+        (Some(before), None) => format!("{field}: {before} -> nothing"),
+        (Some(before), Some(after)) => format!("{field}: {before} -> {after}"),
+        (None, None) => field.to_owned(),
+    }
+}
+
+/// A value as it is read; the log keeps instants as numbers.
+fn told(field: &str, value: &str, zone: &ZoneName) -> String {
+    let is_instant = matches!(
+        field,
+        "access starts" | "access ends" | "employment ended at" | "deactivated since"
+    );
+    match value.parse() {
+        Ok(microseconds) if is_instant => shown(zone, Timestamp::from_microseconds(microseconds)),
+        _ => value.to_owned(),
     }
 }
 

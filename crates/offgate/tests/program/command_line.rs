@@ -105,6 +105,14 @@ fn an_organisation_is_made_and_somebody_is_taken_out_again() {
         "once is enough"
     );
 
+    let told = house.json(&["activity", "--user", &id, "--limit", "1"]);
+    assert_eq!(told["items"][0]["what"], "user.deactivated");
+    let particulars = told["items"][0]["particulars"].to_string();
+    assert!(
+        particulars.contains("employment ended at: 20"),
+        "{particulars}"
+    );
+
     let back = house.json(&["user", "reactivate", &id]);
     for field in ["credentials", "groups", "policies"] {
         assert_eq!(back[field], made[field], "{field}");
