@@ -6,6 +6,8 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod agents;
 mod command_line;
 mod demo;
+mod server;
 mod support;

@@ -1,0 +1,210 @@
+//! Agents of a real server: how they join, what a door answers, and how both start again.
+
+use rustix::process::Signal;
+
+use crate::support::{Installation, Running, Said, offgate, run, wait_until};
+
+/// A server that runs, with a door, a policy, and somebody who may pass.
+struct House {
+    installation: Installation,
+    server: Running,
+    address: String,
+}
+
+impl House {
+    fn new() -> Self {
+        let installation = Installation::new();
+        let (server, address) = begin(&installation);
+        installation.json(&["site", "create", "Harbour Works", "--zone", "Europe/Berlin"]);
+        installation.json(&[
+            "door",
+            "create",
+            "Front door",
+            "--reader",
+            "in",
+            "--reader",
+            "out",
+        ]);
+        installation.json(&["policy", "create", "Always", "--door", "Front door"]);
+        installation.json(&[
+            "user",
+            "create",
+            "--first-name",
+            "Yuki",
+            "--last-name",
+            "Mori",
+            "--policy",
+            "Always",
+            "--nfc",
+            "04A22B19F0",
+            "--plate",
+            "HH AB 123",
+        ]);
+        Self {
+            installation,
+            server,
+            address,
+        }
+    }
+
+    fn token(&self) -> String {
+        let made =
+            self.installation
+                .json(&["join-token", "create", "Entrance", "--door", "Front door"]);
+        made["token"].as_str().expect("a token").to_owned()
+    }
+
+    fn agent(&self, folder: &str) -> std::process::Command {
+        let mut command = offgate();
+        command
+            .args([
+                "agent",
+                "--log",
+                "warn",
+                "--server",
+                &self.address,
+                "--data",
+            ])
+            .arg(self.installation.data().join(folder));
+        command
+    }
+
+    fn present(&self, folder: &str, what: &[&str]) -> Said {
+        let data = self.installation.data().join(folder);
+        let mut command = offgate();
+        command
+            .arg("present")
+            .arg("--data")
+            .arg(data)
+            .args(["--door", "front door"])
+            .args(what);
+        run(&mut command, "")
+    }
+
+    fn wait_for(&self, folder: &str, answer: &str) {
+        wait_until(answer, || {
+            self.present(folder, &["--nfc", "04A22B19F0"]).out.trim() == answer
+        });
+    }
+}
+
+/// Starts the server, and says where agents find it.
+fn begin(installation: &Installation) -> (Running, String) {
+    let mut server = installation.serve();
+    let said = server
+        .read_until("Agents connect to")
+        .pop()
+        .expect("a line");
+    (
+        server,
+        said.trim_start_matches("Agents connect to ").to_owned(),
+    )
+}
+
+#[test]
+fn one_joins_from_standard_input_and_starts_again_without_a_token() {
+    use std::io::Write as _;
+    let mut house = House::new();
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", "-"]));
+    let mut input = agent.child.stdin.take().expect("standard input");
+    writeln!(input, "{token}").expect("a token");
+    // It goes on when nobody listens any more: a service has no terminal.
+    drop(input);
+    house.wait_for("entrance", "granted");
+
+    let plate = house.present("entrance", &["--plate", "hh-ab 123"]);
+    assert_eq!((plate.code, plate.out.trim()), (0, "granted"));
+    let unknown = house.present("entrance", &["--nfc", "04FFFFFFFF"]);
+    assert_eq!((unknown.code, unknown.out.trim()), (1, "refused: unknown"));
+    let out = house.present("entrance", &["--nfc", "04FFFFFFFF", "--direction", "out"]);
+    assert_eq!(
+        (out.code, out.out.trim()),
+        (0, "granted"),
+        "nobody is kept from leaving"
+    );
+    let json = house
+        .present("entrance", &["--nfc", "04FFFFFFFF", "--format", "json"])
+        .json();
+    assert_eq!(
+        (&json["granted"], &json["reason"]),
+        (&false.into(), &"unknown".into())
+    );
+
+    let second = run(&mut house.agent("entrance"), "");
+    assert_eq!(second.code, 4, "one agent at most on a folder: {second:?}");
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    let nobody = house.present("entrance", &["--nfc", "04A22B19F0"]);
+    assert_eq!(nobody.code, 4, "{nobody:?}");
+
+    // Both start again, the server first, somewhere else.
+    assert_eq!(house.server.end(Signal::INT).0, Some(0));
+    house
+        .installation
+        .json(&["user", "deactivate", "Yuki Mori"]);
+    (house.server, house.address) = begin(&house.installation);
+    let mut agent = Running::start(&mut house.agent("entrance"));
+    house.wait_for("entrance", "refused: deactivated");
+    wait_until("the door confirms", || {
+        let shown = house.installation.json(&["user", "show", "Yuki Mori"]);
+        shown["confirmation"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("Confirmed by 1 of 1 door, "))
+    });
+    let keys = house.installation.json(&["agent-key", "list"]);
+    assert_eq!(keys["items"][0]["doors"][0]["name"], "Front door");
+
+    house
+        .installation
+        .json(&["--yes", "agent-key", "revoke", "Entrance"]);
+    let again = house.installation.json(&["agent-key", "show", "Entrance"]);
+    assert_eq!(again["state"], "revoked");
+    assert_eq!(agent.end(Signal::INT).0, Some(0));
+}
+
+#[test]
+fn a_token_works_once_from_a_file_too_and_others_do_not_work_at_all() {
+    let house = House::new();
+    let token = house.token();
+    let file = house.installation.data().join("token");
+    std::fs::write(&file, format!("{token}\n")).expect("a file");
+    let mut agent = Running::start(house.agent("entrance").arg("--join-file").arg(&file));
+    house.wait_for("entrance", "granted");
+
+    let spent = run(house.agent("other").args(["--join", &token]), "");
+    assert_eq!(spent.code, 2, "{spent:?}");
+    assert!(
+        spent.err.contains("does not take this join token"),
+        "{spent:?}"
+    );
+    for (arguments, words) in [
+        (&["--join", "hunter2"][..], "not a join token"),
+        (&["--join-file", "/nowhere"], "no file to read it from"),
+        (&[], "needs a join token"),
+    ] {
+        let said = run(house.agent("third").args(arguments), "");
+        assert_eq!(said.code, 2, "{arguments:?}: {said:?}");
+        assert!(said.err.contains(words), "{arguments:?}: {said:?}");
+        assert!(!said.err.contains("hunter2"), "{said:?}");
+    }
+    let withdrawn =
+        house
+            .installation
+            .json(&["join-token", "create", "Spare", "--door", "Front door"]);
+    house
+        .installation
+        .json(&["join-token", "withdraw", "Spare"]);
+    let text = withdrawn["token"].as_str().expect("a token");
+    assert_eq!(
+        run(house.agent("fourth").args(["--join", text]), "").code,
+        2
+    );
+
+    let restarted = agent.end(Signal::TERM);
+    assert_eq!(restarted.0, Some(0));
+    // The file may be gone by then.
+    std::fs::remove_file(&file).expect("a file");
+    let mut agent = Running::start(house.agent("entrance").arg("--join-file").arg(&file));
+    house.wait_for("entrance", "granted");
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+}

@@ -1,0 +1,150 @@
+//! The server as whoever runs it meets it: its first start, its stop, its certificates, its doctor,
+//! and the way back in for owners.
+
+use rustix::process::Signal;
+
+use crate::support::{Installation, offgate, run};
+
+#[test]
+fn the_first_start_prints_a_link_and_a_stop_is_quick() {
+    let folder = Installation::new();
+    let mut server = folder.serve();
+    let said = server.read_until("Set up the owner here").join("\n");
+    assert!(said.contains("/start/"), "{said}");
+    let second = folder.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.code, 4, "one server at most: {second:?}");
+    let doctor = folder.json(&["doctor"]);
+    let found = |what: &str| {
+        let all = doctor["items"].as_array().expect("findings");
+        all.iter()
+            .find(|one| one["what"] == what)
+            .map(|one| one["health"].clone())
+    };
+    for what in [
+        "clock",
+        "disk space",
+        "disk writes",
+        "data directory",
+        "server",
+        "database",
+    ] {
+        assert_eq!(found(what), Some("well".into()), "{what}: {doctor}");
+    }
+    // Somebody who says half a sentence does not keep it from stopping.
+    let console = said
+        .split("The console: http://")
+        .nth(1)
+        .expect("the console");
+    let console = console.lines().next().expect("its address");
+    let mut idle = std::net::TcpStream::connect(console).expect("a connection");
+    std::io::Write::write_all(&mut idle, b"GET / HTTP/1.1\r\nHost:").expect("half a request");
+    let (code, took) = server.end(Signal::TERM);
+    assert_eq!(code, Some(0));
+    assert!(took.as_secs() < 5, "{took:?}");
+}
+
+#[test]
+fn doctor_finds_what_is_wrong() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let house = Installation::new();
+    std::fs::set_permissions(house.data(), std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let said = house.run(&["doctor"]);
+    // Opening the store may have made the directory private again; what was found still counts.
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.out.contains("others on this machine can read it"),
+        "{said:?}"
+    );
+
+    let nowhere = tempfile::tempdir().expect("a folder");
+    let said = run(
+        offgate().arg("--data").arg(nowhere.path()).arg("doctor"),
+        "",
+    );
+    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(
+        std::fs::read_dir(nowhere.path()).expect("entries").count(),
+        0,
+        "nothing is made"
+    );
+}
+
+#[test]
+fn owners_get_links_and_the_last_one_stays() {
+    let house = Installation::new();
+    let made = house.json(&[
+        "owner",
+        "add",
+        "--name",
+        "Ingrid",
+        "--email",
+        "ingrid@example.org",
+    ]);
+    assert_eq!(made["role"], "owner");
+    let link = made["link"].as_str().expect("a link");
+    assert!(link.contains("/start/"), "{link}");
+    let reset = house.json(&["owner", "reset", "INGRID@example.org"]);
+    assert_ne!(reset["link"], made["link"], "each link is another");
+    let twice = house.run(&[
+        "owner",
+        "add",
+        "--name",
+        "Other",
+        "--email",
+        "Ingrid@Example.org",
+    ]);
+    assert_eq!(twice.code, 1, "{twice:?}");
+    house.json(&[
+        "operator",
+        "create",
+        "--name",
+        "Gil",
+        "--email",
+        "gil@example.org",
+        "--role",
+        "guard",
+    ]);
+    assert_eq!(
+        house.run(&["owner", "reset", "Gil"]).code,
+        1,
+        "a guard is no owner"
+    );
+    assert_eq!(
+        house.json(&["operator", "role", "Gil", "viewer"])["role"],
+        "viewer"
+    );
+    let ended = house.json(&["--yes", "operator", "end", "Gil"]);
+    assert_eq!(ended["state"], "ended");
+    assert_eq!(
+        house.run(&["operator", "reset", "Gil"]).code,
+        1,
+        "ended for good"
+    );
+}
+
+#[test]
+fn a_certificate_of_ones_own_is_used_and_looked_at() {
+    let house = Installation::new();
+    // The one that the server made is as good as another.
+    let own = house.data().join("keys/console-certificate.pem");
+    let copy = house.data().join("own.pem");
+    std::fs::copy(own, &copy).expect("a certificate");
+    let settings = |path: &std::path::Path| {
+        let path = path.display();
+        let text = format!("[server]\ncertificate = '{path}'\ncertificate-key = '{path}'\n");
+        std::fs::write(house.data().join("offgate.toml"), text).expect("settings");
+    };
+    settings(&copy);
+    let mut server = house.serve();
+    server.read_until("Root fingerprint");
+    let found = house.run(&["doctor"]);
+    assert_eq!(found.code, 0, "{found:?}");
+    assert!(found.out.contains("ends in 39"), "{found:?}");
+    assert_eq!(server.end(Signal::INT).0, Some(0));
+
+    settings(&house.data().join("nowhere.pem"));
+    let found = house.run(&["doctor"]);
+    assert_eq!(found.code, 1, "{found:?}");
+    let served = house.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(served.code, 4, "{served:?}");
+}
