@@ -1,0 +1,37 @@
+// Parts of a page that stay true while it is open. Each event is a whole part; on a gap the next
+// one repairs it. Closed while nobody looks.
+
+import { parse, replaceContent } from "./html.js";
+
+const streams = new Map();
+
+function show(event) {
+  const { id, html } = JSON.parse(event.data);
+  const element = document.getElementById(id);
+  if (!element) return;
+  const nodes = [...parse(html).body.childNodes];
+  const fresh = document.createElement("div");
+  fresh.append(...nodes.map((node) => node.cloneNode(true)));
+  if (fresh.innerHTML.trim() === element.innerHTML.trim()) return;
+  replaceContent(element, nodes);
+}
+
+function open() {
+  for (const element of document.querySelectorAll("[data-live]")) {
+    const address = element.dataset.live;
+    if (streams.has(address)) continue;
+    const stream = new EventSource(address);
+    stream.addEventListener("part", show);
+    streams.set(address, stream);
+  }
+}
+
+function close() {
+  for (const stream of streams.values()) stream.close();
+  streams.clear();
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+window.addEventListener("pagehide", close);
+window.addEventListener("pageshow", open);
+if (!document.hidden) open();
