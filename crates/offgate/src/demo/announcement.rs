@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::organisation::WORKS_ALONE_SECONDS;
 use super::page;
 use super::people::{PEOPLE, Person};
 use super::station::Station;
@@ -22,9 +23,10 @@ impl Told<'_> {
         let program = program();
         answer(&sign_in(link));
         answer(&format!(
-            "The doors, as somebody standing there meets them: http://{}{}",
+            "The doors, as somebody standing there meets them: http://{}{} (cut off, they work on \
+             their own for {WORKS_ALONE_SECONDS} seconds)",
             self.console,
-            page::PATH
+            page::PATH,
         ));
         answer(&format!(
             "If a page asks for the password once more: {password}"

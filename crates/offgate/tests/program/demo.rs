@@ -1,13 +1,12 @@
 //! The demo: it does what it prints, and leaves nothing behind.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::{Running, SOON, Said, offgate, processes_with, run, wait_until};
+use crate::support::{Running, Said, get, http, offgate, post, processes_with, run, wait_until};
 
 /// A demo in a directory of its own, and what it said.
 struct Demo {
@@ -49,33 +48,6 @@ impl Demo {
         let (host, path) = rest.split_once('/').expect("a path");
         (host.to_owned(), format!("/{path}"))
     }
-}
-
-fn http(host: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(host).expect("a connection");
-    stream.set_read_timeout(Some(SOON)).expect("a limit");
-    stream.write_all(request.as_bytes()).expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    answer
-}
-
-fn get(host: &str, path: &str) -> String {
-    http(
-        host,
-        &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
-    )
-}
-
-fn post(host: &str, path: &str, body: &str) -> String {
-    http(
-        host,
-        &format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nConnection: close\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-    )
 }
 
 /// Types a line into a shell.

@@ -3,7 +3,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Installation, offgate, run};
+use crate::support::{Installation, get, offgate, post, run};
 
 #[test]
 fn the_first_start_prints_a_link_and_a_stop_is_quick() {
@@ -147,4 +147,50 @@ fn a_certificate_of_ones_own_is_used_and_looked_at() {
     assert_eq!(found.code, 1, "{found:?}");
     let served = house.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(served.code, 4, "{served:?}");
+}
+
+#[test]
+fn the_link_of_the_first_start_sets_up_the_owner_and_no_other_is_printed() {
+    let house = Installation::new();
+    let mut server = house.serve();
+    let said = server
+        .read_until("Set up the owner here")
+        .pop()
+        .expect("a line");
+    let link = said.split("http://").nth(1).expect("a link");
+    let (host, path) = link.split_once('/').expect("a path");
+    let path = format!("/{path}");
+    assert!(get(host, &path).starts_with("HTTP/1.1 200"));
+    let form = "name=Ingrid&email=ingrid%40example.org&password=a+long+boat+ride";
+    let set_up = post(host, &path, form);
+    assert!(set_up.starts_with("HTTP/1.1 303"), "{set_up}");
+    let owner = house.json(&["operator", "show", "ingrid@example.org"]);
+    assert_eq!(
+        (&owner["role"], &owner["state"]),
+        (&"owner".into(), &"open".into())
+    );
+    let again = post(
+        host,
+        &path,
+        "name=Eve&email=eve%40example.org&password=a+long+boat+ride",
+    );
+    assert!(!again.starts_with("HTTP/1.1 303"), "used up: {again}");
+    assert_eq!(
+        house.json(&["operator", "list"])["items"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(
+        house.run(&["operator", "end", "Ingrid", "--yes"]).code,
+        1,
+        "the last owner"
+    );
+    server.end(Signal::INT);
+
+    let mut server = house.serve();
+    // What is said last names the fingerprint; nothing about a link follows.
+    server.read_until("Root fingerprint");
+    let said = server.end_and_read(Signal::INT);
+    assert!(!said.contains("/start/"), "{said}");
 }

@@ -1,6 +1,7 @@
 //! The real program in directories of its own, as a person at a terminal uses it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -91,6 +92,14 @@ impl Running {
                 return said;
             }
         }
+    }
+
+    /// Sends it a signal, and says what it said until it ended.
+    pub(crate) fn end_and_read(&mut self, signal: Signal) -> String {
+        self.end(signal);
+        let mut said = String::new();
+        self.lines.read_to_string(&mut said).expect("text");
+        said
     }
 
     /// Sends it a signal, and says its exit code and how long it took to end.
@@ -187,4 +196,34 @@ pub(crate) fn processes_with(path: &Path) -> Vec<String> {
         .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
         .filter(|line| line.contains(path))
         .collect()
+}
+
+/// Sends a request as it is, and reads the answer to its end.
+pub(crate) fn http(host: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(host).expect("a connection");
+    stream.set_read_timeout(Some(SOON)).expect("a limit");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+/// Looks at a page.
+pub(crate) fn get(host: &str, path: &str) -> String {
+    http(
+        host,
+        &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+    )
+}
+
+/// Sends a form, as a page of the same host does.
+pub(crate) fn post(host: &str, path: &str, body: &str) -> String {
+    http(
+        host,
+        &format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    )
 }
