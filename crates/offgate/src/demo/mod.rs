@@ -167,7 +167,7 @@ fn settings(
         listen: at(0),
         http: Some(at(port)),
         certificate: None,
-        demo: Some(page::router(Arc::clone(stations))),
+        demo: Some(page::router(Arc::clone(stations), stage.stop.clone())),
     })
 }
 

@@ -1,12 +1,15 @@
 //! The page of the demo that shows each door as somebody standing there would meet it. Only a demo
 //! has it: it reaches the doors' private sockets as `offgate present` does, never over the link.
 
+use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Path, State as Shared};
 use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use offgate_agent::reader::{Answer, At, Light};
@@ -14,6 +17,10 @@ use offgate_agent::status::{LinkState, Status};
 use offgate_core::credential::CredentialKind;
 use offgate_core::place::Direction;
 use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use super::organisation::{DOORS, WORKS_ALONE_SECONDS};
 use super::people::PEOPLE;
@@ -22,22 +29,41 @@ use super::wire::Wire;
 
 /// Where it is.
 pub(super) const PATH: &str = "/demo/doors";
+/// How many pages are kept true while they are open.
+const STREAMS: usize = 16;
+/// How often.
+const DRAW_EVERY: Duration = Duration::from_secs(1);
 /// More than any of its forms sends.
 const LONGEST_FORM: usize = 4096;
 
 /// The stations, as every request sees them; none before they have started.
 pub(super) type Stations = Arc<OnceLock<Vec<Station>>>;
 
-/// Its routes.
-pub(super) fn router(stations: Stations) -> Router {
+/// What its routes share.
+#[derive(Clone)]
+struct Page {
+    stations: Stations,
+    stop: CancellationToken,
+    /// For pages that are kept true while they are open.
+    places: Arc<Semaphore>,
+}
+
+/// Its routes, whose streams end with `stop`.
+pub(super) fn router(stations: Stations, stop: CancellationToken) -> Router {
+    let places = Arc::new(Semaphore::new(STREAMS));
     Router::new()
         .route(PATH, get(show))
+        .route("/demo/doors/live", get(live))
         .route("/demo/doors.css", get(style))
         .route("/demo/doors/{door}/present", post(present))
         .route("/demo/doors/{door}/wire", post(wire))
         .route("/demo/doors/{door}/kill", post(kill))
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
-        .with_state(stations)
+        .with_state(Page {
+            stations,
+            stop,
+            places,
+        })
 }
 
 #[derive(Template)]
@@ -67,6 +93,8 @@ struct Door {
 }
 
 /// How a door's agent is.
+#[derive(Template)]
+#[template(path = "demo_state.html")]
 struct State {
     tone: &'static str,
     label: &'static str,
@@ -100,10 +128,10 @@ fn find(stations: &Stations, number: usize) -> Option<(&Station, &'static str)> 
     Some((station, name))
 }
 
-async fn show(Shared(stations): Shared<Stations>) -> Response {
+async fn show(Shared(page): Shared<Page>) -> Response {
     let mut doors = Vec::new();
     for (number, (name, ways)) in DOORS.iter().enumerate() {
-        let Some((station, _)) = find(&stations, number) else {
+        let Some((station, _)) = find(&page.stations, number) else {
             continue;
         };
         let others = station.doors.iter().filter(|other| *other != name);
@@ -137,19 +165,60 @@ async fn show(Shared(stations): Shared<Stations>) -> Response {
             .flatten()
             .collect(),
     });
-    let page = Doors {
+    let drawn = Doors {
         assets: offgate_server::assets(),
         works_alone_seconds: WORKS_ALONE_SECONDS,
         doors,
         people: people.collect(),
     };
-    match page.render() {
+    match drawn.render() {
         Ok(html) => Html(html).into_response(),
         Err(error) => {
             tracing::error!(%error, "the doors could not be drawn");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Keeps the state of each door true while the page is open.
+async fn live(Shared(page): Shared<Page>) -> Response {
+    let Ok(place) = Arc::clone(&page.places).try_acquire_owned() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let (events, receiver) = tokio::sync::mpsc::channel::<Result<Event, Infallible>>(DOORS.len());
+    tokio::spawn(async move {
+        let _place = place;
+        let mut sent: Vec<String> = vec![String::new(); DOORS.len()];
+        let mut tick = tokio::time::interval(DRAW_EVERY);
+        loop {
+            tokio::select! {
+                () = page.stop.cancelled() => return,
+                () = events.closed() => return,
+                _ = tick.tick() => {}
+            }
+            for (number, sent) in sent.iter_mut().enumerate() {
+                let Some((station, _)) = find(&page.stations, number) else {
+                    continue;
+                };
+                let Ok(html) = state(station.wire(), station.status().await).render() else {
+                    continue;
+                };
+                if html == *sent {
+                    continue;
+                }
+                let data = json!({ "id": format!("state-{number}"), "html": html }).to_string();
+                *sent = html;
+                if events
+                    .send(Ok(Event::default().event("part").data(data)))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        }
+    });
+    Sse::new(ReceiverStream::new(receiver)).into_response()
 }
 
 async fn style() -> Response {
@@ -238,11 +307,11 @@ enum Kind {
 }
 
 async fn present(
-    Shared(stations): Shared<Stations>,
+    Shared(page): Shared<Page>,
     Path(number): Path<usize>,
     Form(held): Form<Held>,
 ) -> Response {
-    let Some((station, name)) = find(&stations, number) else {
+    let Some((station, name)) = find(&page.stations, number) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let direction = match held.direction {
@@ -281,11 +350,11 @@ enum WireState {
 }
 
 async fn wire(
-    Shared(stations): Shared<Stations>,
+    Shared(page): Shared<Page>,
     Path(number): Path<usize>,
     Form(connection): Form<Connection>,
 ) -> Response {
-    let Some((station, _)) = find(&stations, number) else {
+    let Some((station, _)) = find(&page.stations, number) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     station.set_wire(match connection.wire {
@@ -295,8 +364,8 @@ async fn wire(
     back_to(number)
 }
 
-async fn kill(Shared(stations): Shared<Stations>, Path(number): Path<usize>) -> Response {
-    let Some((station, _)) = find(&stations, number) else {
+async fn kill(Shared(page): Shared<Page>, Path(number): Path<usize>) -> Response {
+    let Some((station, _)) = find(&page.stations, number) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     if let Err(error) = station.kill_and_restart().await {

@@ -1,6 +1,7 @@
 //! The demo: it does what it prints, and leaves nothing behind.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -191,6 +192,20 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
         typed(&tries[0]).out.starts_with("refused")
     });
     assert!(typed(&tries[0]).out.starts_with("refused: deactivated"));
+
+    // An open page is told how the doors are, and does not keep the demo from ending.
+    let mut stream = TcpStream::connect(&host).expect("a connection");
+    write!(
+        stream,
+        "GET /demo/doors/live HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    )
+    .expect("a request");
+    let mut told = BufReader::new(stream).lines();
+    let part = told.find_map(|line| line.ok()?.strip_prefix("data: ").map(str::to_owned));
+    assert!(
+        part.is_some_and(|part| part.contains("state-0")),
+        "a part of the page"
+    );
 
     let (code, took) = demo.running.end(Signal::INT);
     assert_eq!(code, Some(0));
