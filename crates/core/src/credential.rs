@@ -203,6 +203,16 @@ impl CredentialKind {
         }
     }
 
+    /// The word on pages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pin => "PIN",
+            Self::NfcCard => "card",
+            Self::LicencePlate => "plate",
+        }
+    }
+
     /// The kind with this stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -188,7 +188,7 @@ impl<'r> Timeline<'r> {
 
     fn at_a_door(&mut self, at: Timestamp, event: &DoorEvent) -> Result<Line, StoreError> {
         let door = self.subject(Subject::Door(event.door), &[])?;
-        let with = event.presented.name();
+        let with = event.presented.word();
         let (tone, holder, words) = match event.happening {
             Happening::Granted { holder, .. } => {
                 (Tone::Granted, Some(holder), format!("({with}) opened"))

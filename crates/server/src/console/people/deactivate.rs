@@ -16,7 +16,7 @@ use offgate_core::user::{DeactivationReason, Standing, User};
 use offgate_store::Reader;
 
 use super::problems::Problems;
-use super::{counted, listed, person, profile, sentence};
+use super::{counted, held, listed, person, profile, sentence};
 use crate::console::door_state::{self, DoorState};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
@@ -82,8 +82,7 @@ fn draw(
 
 /// What stops, and where.
 fn effect(reader: &Reader, person: &User) -> Result<String, Failure> {
-    let credentials: Vec<String> = reader
-        .credentials_of(person.id)?
+    let credentials: Vec<String> = held(reader, person.id)?
         .into_iter()
         .filter(|credential| credential.state == CredentialState::Usable)
         .map(|credential| credential.means.short_name())

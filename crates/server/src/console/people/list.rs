@@ -12,7 +12,7 @@ use offgate_core::user::Standing;
 use offgate_store::users::{UserCounts, UserCursor, UserFilter, UserOrder, UserQuery, UserRow};
 use serde::Deserialize;
 
-use super::counted;
+use super::{counted, put_in_order};
 use crate::console::failure::Failure;
 use crate::console::frame::{Banner, Frame, Section};
 use crate::console::page::page;
@@ -187,7 +187,8 @@ async fn list(
         .into_iter()
         .map(|door| (door.id, door.name))
         .collect();
-    let row = |row: UserRow| -> Row {
+    let row = |mut row: UserRow| -> Row {
+        put_in_order(&mut row.credentials);
         let groups: Vec<&str> = row
             .user
             .groups

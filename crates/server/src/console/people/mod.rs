@@ -13,10 +13,11 @@ mod standing;
 mod typed;
 
 use axum::Router;
+use offgate_core::credential::Credential;
 use offgate_core::id::UserId;
 use offgate_core::records::Records as _;
 use offgate_core::user::{User, UserRecord};
-use offgate_store::Reader;
+use offgate_store::{Reader, StoreError};
 
 use super::Console;
 use super::failure::Failure;
@@ -49,6 +50,18 @@ fn person(reader: &Reader, id: &str) -> Result<User, Failure> {
             )))
         }
     }
+}
+
+/// What somebody holds: PINs first, then cards, then plates, each the oldest first.
+fn held(reader: &Reader, user: UserId) -> Result<Vec<Credential>, StoreError> {
+    let mut credentials = reader.credentials_of(user)?;
+    put_in_order(&mut credentials);
+    Ok(credentials)
+}
+
+fn put_in_order(credentials: &mut [Credential]) {
+    credentials
+        .sort_by_key(|credential| (credential.means.kind(), credential.added_at, credential.id));
 }
 
 /// A text with a capital at its beginning and a full stop at its end.

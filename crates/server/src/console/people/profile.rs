@@ -20,7 +20,7 @@ use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
 use offgate_store::{Reader, StoreError};
 use serde::Deserialize;
 
-use super::{DoorsStanding, counted, person};
+use super::{DoorsStanding, counted, held, person};
 use crate::console::failure::Failure;
 use crate::console::frame::{Banner, Frame, Section};
 use crate::console::live::{self, Fragment};
@@ -139,7 +139,7 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
             groups.push(group.name.as_str().to_owned());
         }
     }
-    let credentials = reader.credentials_of(person.id)?;
+    let credentials = held(&reader, person.id)?;
     let opens = doors.iter().filter(|door| door.opens).count();
     let truth = match (&person.standing, &standing) {
         (Standing::Active, _) => {

@@ -14,8 +14,8 @@ use offgate_core::records::Records as _;
 use offgate_core::table::compile::{doors_of_policy, effective_policies};
 use offgate_core::user::{Standing, User};
 
-use super::person;
 use super::problems::Problems;
+use super::{held, person};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
@@ -56,7 +56,7 @@ fn draw(
     let reader = console.store.read();
     let zone = times::zone(&reader)?;
     let (mut credentials, mut lost) = (Vec::new(), Vec::new());
-    for credential in reader.credentials_of(person.id)? {
+    for credential in held(&reader, person.id)? {
         let name = credential.means.short_name();
         match credential.state {
             CredentialState::Usable => credentials.push(name),

@@ -14,7 +14,7 @@ use offgate_core::text::Note;
 use offgate_core::user::{Standing, User};
 
 use super::problems::Problems;
-use super::{DoorsStanding, person};
+use super::{DoorsStanding, held, person};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
@@ -64,8 +64,7 @@ fn draw(
         initials: person.profile.initials(),
         active: person.standing == Standing::Active,
         waiting,
-        cards: reader
-            .credentials_of(person.id)?
+        cards: held(&reader, person.id)?
             .iter()
             .map(|credential| credential.means.short_name())
             .collect(),

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use super::problems::Problems;
 use super::profile::{CredentialLine, credential_line};
 use super::typed::{self, Choice, METHODS};
-use super::{counted, person};
+use super::{counted, held, person};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
@@ -70,7 +70,7 @@ pub(super) fn draw(
     let reader = console.store.read();
     let zone = times::zone(&reader)?;
     let (groups, policies) = typed::groups_and_policies(&reader, &details.0)?;
-    let credentials = reader.credentials_of(person.id)?;
+    let credentials = held(&reader, person.id)?;
     Ok(SettingsPage {
         frame: signed_in.frame(console, Section::Users)?,
         id: person.id.to_string(),
