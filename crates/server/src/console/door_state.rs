@@ -55,14 +55,17 @@ impl DoorState {
         match self {
             Self::UpToDate => "confirmed",
             Self::Behind => "waiting",
-            Self::NoAgent | Self::NeverHeard => "neutral",
-            Self::OnItsOwn { .. } | Self::Refusing { .. } => "danger",
+            Self::NoAgent => "neutral",
+            Self::NeverHeard | Self::OnItsOwn { .. } | Self::Refusing { .. } => "danger",
         }
     }
 
     /// Whether somebody should look.
     pub(crate) const fn needs_a_look(self) -> bool {
-        matches!(self, Self::OnItsOwn { .. } | Self::Refusing { .. })
+        matches!(
+            self,
+            Self::NeverHeard | Self::OnItsOwn { .. } | Self::Refusing { .. }
+        )
     }
 
     /// What that means at the door.
