@@ -9,5 +9,6 @@
 mod agents;
 mod command_line;
 mod demo;
+mod kills;
 mod server;
 mod support;

@@ -194,3 +194,44 @@ fn the_link_of_the_first_start_sets_up_the_owner_and_no_other_is_printed() {
     let said = server.end_and_read(Signal::INT);
     assert!(!said.contains("/start/"), "{said}");
 }
+
+#[test]
+fn an_operator_chooses_the_first_password_by_the_link() {
+    let house = Installation::new();
+    let mut server = house.serve();
+    let said = server.read_until("Root fingerprint").join("\n");
+    let host = said
+        .split("http://")
+        .nth(1)
+        .and_then(|rest| rest.lines().next())
+        .expect("a host");
+    let made = house.json(&[
+        "operator",
+        "create",
+        "--name",
+        "Gil",
+        "--email",
+        "gil@example.org",
+        "--role",
+        "guard",
+    ]);
+    assert_eq!(made["state"], "has no password yet");
+    let link = made["link"].as_str().expect("a link");
+    let path = &link[link.find("/start/").expect("a path")..];
+    assert!(get(host, path).contains("Gil"));
+    let chosen = post(host, path, "password=a+long+boat+ride");
+    assert!(chosen.starts_with("HTTP/1.1 303"), "{chosen}");
+    assert_eq!(house.json(&["operator", "show", "Gil"])["state"], "open");
+    let form = "email=gil%40example.org&password=a+long+boat+ride";
+    let signed_in = post(host, "/sign-in", form);
+    assert!(
+        signed_in.starts_with("HTTP/1.1 303") && signed_in.contains("set-cookie"),
+        "{signed_in}"
+    );
+    // A link for somebody whose sign-in has ended is over.
+    let reset = house.json(&["operator", "reset", "Gil"]);
+    let link = reset["link"].as_str().expect("a link");
+    house.json(&["--yes", "operator", "end", "Gil"]);
+    let path = &link[link.find("/start/").expect("a path")..];
+    assert!(get(host, path).starts_with("HTTP/1.1 410"));
+}

@@ -67,7 +67,12 @@ fn purpose(console: &Console, secret: &str) -> Result<Option<LinkPurpose>, Failu
     Ok(match found {
         // Only for the very first owner.
         Some(LinkPurpose::SetUp) if !reader.operators()?.is_empty() => None,
-        Some(LinkPurpose::Reset(operator) | LinkPurpose::SignIn(operator)) => {
+        // Also for the first password: whoever has none may not sign in yet.
+        Some(LinkPurpose::Reset(operator)) => match reader.operator(operator)? {
+            Some(operator) if operator.state == OperatorState::Open => found,
+            _ => None,
+        },
+        Some(LinkPurpose::SignIn(operator)) => {
             match reader.operator(operator)? {
                 Some(operator) if may_sign_in(&reader, &operator)? => found,
                 _ => None,

@@ -1,0 +1,346 @@
+//! A server and two agents are killed again and again while people are deactivated and
+//! reactivated. No command that was answered is lost, and nobody whose refusal a door has confirmed
+//! is ever admitted there again before somebody reactivates them.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{Installation, Running, SOON, offgate, post, run, wait_until};
+
+/// How often something is killed; `cargo xtask deep` asks for more.
+const KILLS: usize = 12;
+/// The variable with which it asks.
+const VARIABLE: &str = "OFFGATE_DEEP_KILLS";
+const PEOPLE: usize = 6;
+const DOORS: [&str; 2] = ["Front door", "Back door"];
+
+/// Numbers that look random, and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn wait(&mut self, at_most: u64) {
+        let until = Instant::now() + Duration::from_millis(self.below(at_most));
+        while let Some(rest) = until.checked_duration_since(Instant::now()) {
+            std::thread::park_timeout(rest);
+        }
+    }
+}
+
+/// Somebody, and what the last answer about them said.
+#[derive(Clone, Debug)]
+struct Person {
+    id: String,
+    card: String,
+    status: String,
+}
+
+struct House {
+    installation: Installation,
+    link: String,
+    http: String,
+    cookie: String,
+    /// Held while a command about anybody is under way, and while what doors do is compared with
+    /// what they confirmed.
+    people: Mutex<Vec<Person>>,
+    answered: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl House {
+    fn serve(&self) -> Running {
+        Running::start(
+            offgate()
+                .args([
+                    "serve", "--log", "off", "--listen", &self.link, "--http", &self.http,
+                ])
+                .arg("--data")
+                .arg(self.installation.data())
+                .stderr(Stdio::null()),
+        )
+    }
+
+    fn agent(&self, number: usize, arguments: &[&str]) -> Running {
+        Running::start(
+            offgate()
+                .args(["agent", "--log", "off", "--server", &self.link, "--data"])
+                .arg(self.folder(number))
+                .args(arguments)
+                .stderr(Stdio::null()),
+        )
+    }
+
+    fn folder(&self, number: usize) -> std::path::PathBuf {
+        self.installation.data().join(format!("agent-{number}"))
+    }
+
+    /// What the door answers; asked again for as long as its agent is down.
+    fn present(&self, door: usize, card: &str) -> String {
+        let since = Instant::now();
+        loop {
+            let mut command = offgate();
+            command.arg("present").arg("--data").arg(self.folder(door));
+            let said = run(command.args(["--door", DOORS[door], "--nfc", card]), "");
+            if said.code < 2 {
+                return said.out.trim().to_owned();
+            }
+            assert!(
+                since.elapsed() < SOON,
+                "no answer at {}: {said:?}",
+                DOORS[door]
+            );
+        }
+    }
+
+    fn status(&self, id: &str) -> String {
+        let shown = self.installation.json(&["user", "show", id]);
+        shown["status"].as_str().expect("a status").to_owned()
+    }
+
+    /// The doors that have confirmed somebody's deactivation.
+    fn confirmed(&self, id: &str) -> Vec<usize> {
+        let shown = self.installation.json(&["user", "show", id]);
+        let Some(doors) = shown["doors"].as_array() else {
+            return Vec::new();
+        };
+        let confirmed = doors.iter().filter(|door| door["state"] == "confirmed");
+        let names = confirmed.filter_map(|door| door["door"]["name"].as_str());
+        names
+            .filter_map(|name| DOORS.iter().position(|door| *door == name))
+            .collect()
+    }
+
+    /// Asks for something over the command line or the console. False: whether it was done is not
+    /// known.
+    fn ask(&self, dice: &mut Dice, id: &str, deactivate: bool) -> bool {
+        let (verb, fields) = if deactivate {
+            ("deactivate", "reason=left")
+        } else {
+            ("reactivate", "")
+        };
+        match dice.below(3) {
+            0 => self.installation.run(&["user", verb, id]).code == 0,
+            // Killed while it is at work.
+            1 => {
+                let mut command = offgate();
+                command
+                    .arg("--data")
+                    .arg(self.installation.data())
+                    .args(["user", verb, id]);
+                let mut asked = Running::start(command.stderr(Stdio::null()));
+                dice.wait(40);
+                asked.end(Signal::KILL).0 == Some(0)
+            }
+            _ => self
+                .submit(&format!("/users/{id}/{verb}"), fields)
+                .is_some_and(|answer| {
+                    assert!(!answer.starts_with("HTTP/1.1 4"), "{verb}: {answer}");
+                    answer.starts_with("HTTP/1.1 303")
+                }),
+        }
+    }
+
+    /// What the console answers; nothing when it is killed meanwhile.
+    fn submit(&self, path: &str, body: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.http).ok()?;
+        stream.set_read_timeout(Some(SOON)).ok()?;
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\n\
+             Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {length}\r\n\r\n{body}",
+            host = self.http,
+            cookie = self.cookie,
+            length = body.len(),
+        )
+        .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    /// Deactivates and reactivates until it is over.
+    fn command(&self, mut dice: Dice) {
+        while !self.over.load(Ordering::Relaxed) {
+            let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+            let one = dice.below(PEOPLE as u64) as usize;
+            let Person { id, status, .. } = people[one].clone();
+            let is = self.status(&id);
+            assert_eq!(is, status, "an answered command was lost");
+            let deactivate = status == "active";
+            let known = self.ask(&mut dice, &id, deactivate);
+            let wanted = if deactivate { "deactivated" } else { "active" };
+            people[one].status = if known {
+                self.answered.fetch_add(1, Ordering::Relaxed);
+                wanted.to_owned()
+            } else {
+                // From here on it is known, and must stay so. A server that was killed may have
+                // one more in its hands only if it is still writing: it is not.
+                self.status(&id)
+            };
+            drop(people);
+            dice.wait(60);
+        }
+    }
+
+    /// Nobody whose refusal a door has confirmed gets in there.
+    fn compare(&self, dice: &mut Dice) {
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = &people[dice.below(PEOPLE as u64) as usize];
+        if one.status == "deactivated" {
+            for door in self.confirmed(&one.id) {
+                let answer = self.present(door, &one.card);
+                assert_ne!(
+                    answer, "granted",
+                    "{one:?} at {}, which had confirmed",
+                    DOORS[door]
+                );
+            }
+        }
+    }
+}
+
+/// An address that nobody listens at.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").to_string()
+}
+
+/// A house with people, whose server and agents run.
+fn begin() -> (House, Vec<Running>) {
+    let mut house = House {
+        installation: Installation::new(),
+        link: free_address(),
+        http: free_address(),
+        cookie: String::new(),
+        people: Mutex::default(),
+        answered: AtomicUsize::new(0),
+        over: AtomicBool::new(false),
+    };
+    let books = &house.installation;
+    books.json(&["site", "create", "Harbour Works", "--zone", "Europe/Berlin"]);
+    for door in DOORS {
+        books.json(&["door", "create", door]);
+    }
+    books.json(&[
+        "policy", "create", "Always", "--door", DOORS[0], "--door", DOORS[1],
+    ]);
+    let people = (0..PEOPLE).map(|number| {
+        let (name, card) = (format!("Number{number}"), format!("04A0B0C0D{number}"));
+        let made = books.json(&[
+            "user",
+            "create",
+            "--first-name",
+            "Person",
+            "--last-name",
+            &name,
+            "--policy",
+            "Always",
+            "--nfc",
+            &card,
+        ]);
+        let id = made["id"].as_str().expect("an id").to_owned();
+        Person {
+            id,
+            card,
+            status: "active".to_owned(),
+        }
+    });
+    let people = people.collect();
+    let mut running = vec![house.serve()];
+    running[0].read_until("Root fingerprint");
+    let made =
+        house
+            .installation
+            .json(&["owner", "add", "--name", "O", "--email", "o@example.org"]);
+    let link = made["link"].as_str().expect("a link");
+    let path = &link[link.find("/start/").expect("a path")..];
+    let signed_in = post(&house.http, path, "password=a+long+boat+ride");
+    let cookie = signed_in
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = cookie
+        .and_then(|line| line.split(';').next())
+        .unwrap_or_else(|| panic!("{signed_in}"));
+    house.cookie = cookie.to_owned();
+    house.people = Mutex::new(people);
+    for (number, door) in DOORS.iter().enumerate() {
+        let name = format!("Agent {number}");
+        let made = house
+            .installation
+            .json(&["join-token", "create", &name, "--door", door]);
+        let token = made["token"].as_str().expect("a token");
+        running.push(house.agent(number, &["--join", token]));
+    }
+    (house, running)
+}
+
+#[test]
+fn nothing_answered_is_lost_and_nobody_refused_comes_back() {
+    let kills = std::env::var(VARIABLE)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(KILLS);
+    let (house, mut running) = begin();
+    let card = |one: usize| house.people.lock().expect("people")[one].card.clone();
+    for (number, door) in DOORS.iter().enumerate() {
+        wait_until(door, || house.present(number, &card(0)) == "granted");
+    }
+    let mut dice = Dice(0x0ff9_a7e0);
+    std::thread::scope(|scope| {
+        let commands = scope.spawn(|| house.command(Dice(0x5eed)));
+        for _ in 0..kills {
+            dice.wait(150);
+            let victim = dice.below(3) as usize;
+            assert_eq!(
+                running[victim].end(Signal::KILL).0,
+                None,
+                "it ran until it was killed"
+            );
+            running[victim] = match victim {
+                0 => house.serve(),
+                number => house.agent(number - 1, &[]),
+            };
+            house.compare(&mut dice);
+            if commands.is_finished() {
+                break;
+            }
+        }
+        house.over.store(true, Ordering::Relaxed);
+        commands.join().expect("the commands");
+    });
+    assert!(
+        house.answered.load(Ordering::Relaxed) > kills / 4,
+        "too little was asked"
+    );
+
+    // In the end every door does what was answered last.
+    for person in house.people.lock().expect("people").iter() {
+        assert_eq!(
+            house.status(&person.id),
+            person.status,
+            "an answered command was lost"
+        );
+        let expected = if person.status == "active" {
+            "granted"
+        } else {
+            "refused: deactivated"
+        };
+        for (number, door) in DOORS.iter().enumerate() {
+            let what = format!("{person:?} at {door}: {expected}");
+            wait_until(&what, || house.present(number, &person.card) == expected);
+        }
+    }
+}
