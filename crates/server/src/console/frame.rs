@@ -74,39 +74,16 @@ impl Theme {
     }
 }
 
-/// What just came of something, above the heading.
+/// What just came of something, above the heading. A problem stands at its field instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Banner {
-    pub(crate) tone: BannerTone,
     pub(crate) words: String,
-}
-
-/// How a banner looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BannerTone {
-    Done,
-    Problem,
 }
 
 impl Banner {
     pub(crate) fn done(words: impl Into<String>) -> Self {
         Self {
-            tone: BannerTone::Done,
             words: words.into(),
-        }
-    }
-
-    pub(crate) fn problem(words: impl Into<String>) -> Self {
-        Self {
-            tone: BannerTone::Problem,
-            words: words.into(),
-        }
-    }
-
-    pub(crate) const fn tone_name(&self) -> &'static str {
-        match self.tone {
-            BannerTone::Done => "done",
-            BannerTone::Problem => "problem",
         }
     }
 }

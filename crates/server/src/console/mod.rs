@@ -18,6 +18,7 @@ mod one_time_link;
 mod page;
 mod password;
 mod people;
+mod problems;
 mod sign_in;
 mod signed_in;
 mod start;
@@ -26,6 +27,7 @@ mod throttle;
 mod timeline;
 mod times;
 mod today;
+mod words;
 
 use std::sync::Arc;
 

@@ -72,12 +72,10 @@ fn purpose(console: &Console, secret: &str) -> Result<Option<LinkPurpose>, Failu
             Some(operator) if operator.state == OperatorState::Open => found,
             _ => None,
         },
-        Some(LinkPurpose::SignIn(operator)) => {
-            match reader.operator(operator)? {
-                Some(operator) if may_sign_in(&reader, &operator)? => found,
-                _ => None,
-            }
-        }
+        Some(LinkPurpose::SignIn(operator)) => match reader.operator(operator)? {
+            Some(operator) if may_sign_in(&reader, &operator)? => found,
+            _ => None,
+        },
         other => other,
     })
 }

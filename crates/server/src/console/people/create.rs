@@ -10,13 +10,13 @@ use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::id::{CommandId, UserId};
 use offgate_core::records::Records as _;
 
-use super::problems::Problems;
 use super::typed::{self, Choice, METHODS};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::page::page;
+use crate::console::problems::Problems;
 use crate::console::signed_in::SignedIn;
 use crate::console::{Console, times};
 

@@ -11,13 +11,14 @@ use offgate_core::id::CredentialId;
 use offgate_core::records::Records as _;
 use offgate_core::user::User;
 
-use super::problems::Problems;
 use super::{person, settings, typed};
 use crate::console::Console;
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
+use crate::console::problems::Problems;
 use crate::console::signed_in::SignedIn;
+use crate::console::words::sentence;
 
 pub(super) fn router() -> Router<Console> {
     Router::new()
@@ -95,9 +96,7 @@ async fn act(
     let id = command_id(&console, &form);
     match execute(&console, &signed_in, id, command).await? {
         Executed::Done => Ok(back(&found, done)),
-        Executed::Refused(refusal) => {
-            Err(Failure::NotAllowed(super::sentence(&refusal.to_string())))
-        }
+        Executed::Refused(refusal) => Err(Failure::NotAllowed(sentence(&refusal.to_string()))),
         Executed::SignInAgain => Err(Failure::SignIn("/sign-in/again".to_owned())),
     }
 }

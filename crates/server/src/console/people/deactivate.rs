@@ -15,15 +15,16 @@ use offgate_core::text::Note;
 use offgate_core::user::{DeactivationReason, Standing, User};
 use offgate_store::Reader;
 
-use super::problems::Problems;
-use super::{counted, held, listed, person, profile, sentence};
+use super::{held, person, profile};
 use crate::console::door_state::{self, DoorState};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::page::page;
+use crate::console::problems::Problems;
 use crate::console::signed_in::SignedIn;
+use crate::console::words::{counted, listed, sentence};
 use crate::console::{Console, times};
 
 pub(super) fn router() -> Router<Console> {

@@ -12,11 +12,12 @@ use offgate_core::user::Standing;
 use offgate_store::users::{UserCounts, UserCursor, UserFilter, UserOrder, UserQuery, UserRow};
 use serde::Deserialize;
 
-use super::{counted, put_in_order};
+use super::put_in_order;
 use crate::console::failure::Failure;
 use crate::console::frame::{Banner, Frame, Section};
 use crate::console::page::page;
 use crate::console::signed_in::{SignedIn, form_encoded};
+use crate::console::words::counted;
 use crate::console::{Console, times};
 
 /// How many people a page has.

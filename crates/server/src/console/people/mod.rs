@@ -4,7 +4,6 @@ mod create;
 mod credentials;
 mod deactivate;
 mod list;
-mod problems;
 mod profile;
 mod reactivate;
 mod remove;
@@ -62,50 +61,4 @@ fn held(reader: &Reader, user: UserId) -> Result<Vec<Credential>, StoreError> {
 fn put_in_order(credentials: &mut [Credential]) {
     credentials
         .sort_by_key(|credential| (credential.means.kind(), credential.added_at, credential.id));
-}
-
-/// A text with a capital at its beginning and a full stop at its end.
-fn sentence(words: &str) -> String {
-    let mut characters = words.chars();
-    let first = characters.next().map(char::to_uppercase);
-    let text: String = first.into_iter().flatten().chain(characters).collect();
-    if text.ends_with(['.', '!', '?']) {
-        text
-    } else {
-        text + "."
-    }
-}
-
-/// "1 door", "12 doors".
-fn counted(number: usize, word: &str) -> String {
-    if number == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{number} {word}s")
-    }
-}
-
-/// "PIN", "PIN and card ··4821", "PIN, card ··4821 and plate BAB123".
-fn listed(words: &[String]) -> String {
-    match words {
-        [] => "nothing".to_owned(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_read_as_sentences() {
-        assert_eq!(sentence("this is so"), "This is so.");
-        assert_eq!(sentence("élan!"), "Élan!");
-        assert_eq!(counted(1, "door"), "1 door");
-        let words = ["PIN", "card ··4821", "plate BAB123"].map(str::to_owned);
-        assert_eq!(listed(&words), "PIN, card ··4821 and plate BAB123");
-        assert_eq!(listed(&words[..2]), "PIN and card ··4821");
-        assert_eq!(listed(&[]), "nothing");
-    }
 }

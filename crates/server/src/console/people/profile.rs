@@ -20,13 +20,15 @@ use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
 use offgate_store::{Reader, StoreError};
 use serde::Deserialize;
 
-use super::{DoorsStanding, counted, held, person};
+use super::{DoorsStanding, held, person};
 use crate::console::failure::Failure;
 use crate::console::frame::{Banner, Frame, Section};
 use crate::console::live::{self, Fragment};
 use crate::console::page::page;
 use crate::console::signed_in::SignedIn;
 use crate::console::timeline::{DayOfLines, Timeline};
+use crate::console::words::counted;
+use crate::console::words::sentence;
 use crate::console::{Console, times};
 
 /// How many lines of activity the profile shows.
@@ -58,7 +60,7 @@ pub(super) struct CredentialLine {
 pub(super) fn credential_line(credential: &Credential, zone: &ZoneName) -> CredentialLine {
     CredentialLine {
         id: credential.id.to_string(),
-        name: super::sentence(&credential.means.short_name())
+        name: sentence(&credential.means.short_name())
             .trim_end_matches('.')
             .to_owned(),
         label: credential

@@ -14,13 +14,13 @@ use offgate_core::records::Records as _;
 use offgate_core::table::compile::{doors_of_policy, effective_policies};
 use offgate_core::user::{Standing, User};
 
-use super::problems::Problems;
 use super::{held, person};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::page::page;
+use crate::console::problems::Problems;
 use crate::console::signed_in::SignedIn;
 use crate::console::{Console, times};
 

@@ -13,13 +13,13 @@ use offgate_core::refusal::Refusal;
 use offgate_core::text::Note;
 use offgate_core::user::{Standing, User};
 
-use super::problems::Problems;
 use super::{DoorsStanding, held, person};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::page::page;
+use crate::console::problems::Problems;
 use crate::console::signed_in::{SignInAge, SignedIn};
 use crate::console::{Console, times};
 

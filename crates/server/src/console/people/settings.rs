@@ -9,22 +9,22 @@ use axum::routing::get;
 use offgate_core::command::{Command, Expected};
 use offgate_core::id::CommandId;
 use offgate_core::parameters::Revision;
-use offgate_core::records::Records as _;
 use offgate_core::refusal::Refusal;
 use offgate_core::user::{Standing, User};
 use offgate_store::Reader;
 use serde::Deserialize;
 
-use super::problems::Problems;
 use super::profile::{CredentialLine, credential_line};
 use super::typed::{self, Choice, METHODS};
-use super::{counted, held, person};
+use super::{held, person};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
 use crate::console::frame::{Banner, Frame, Section};
 use crate::console::page::page;
+use crate::console::problems::Problems;
 use crate::console::signed_in::SignedIn;
+use crate::console::words::counted;
 use crate::console::{Console, times};
 
 pub(super) fn router() -> Router<Console> {

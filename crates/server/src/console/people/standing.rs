@@ -9,7 +9,7 @@ use offgate_core::records::Records as _;
 use offgate_core::user::{Standing, User};
 use offgate_store::{Confirms, Reader, StoreError};
 
-use super::counted;
+use crate::console::words::counted;
 
 /// One door.
 #[derive(Clone, Debug, PartialEq, Eq)]

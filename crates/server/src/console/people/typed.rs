@@ -14,8 +14,8 @@ use offgate_core::text::{Email, EmployeeNumber, Label, PersonName, Phone, TextEr
 use offgate_core::user::{AccessPeriod, Profile, User};
 use offgate_store::{Reader, StoreError};
 
-use super::problems::Problems;
 use crate::console::form::Form;
+use crate::console::problems::Problems;
 use crate::console::{Console, times};
 
 /// What was typed about a person, read.

@@ -5,7 +5,7 @@ use offgate_core::refusal::Refusal;
 use offgate_core::user::UserRecord;
 use offgate_store::{Reader, StoreError};
 
-use super::sentence;
+use super::words::sentence;
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,7 @@ const fn field_of(refusal: &Refusal) -> &'static str {
         Refusal::ChooseAnotherPin | Refusal::TooManyPinTries => "pin",
         Refusal::CardInUse { .. } | Refusal::CardBurned => "token",
         Refusal::PlateInUse { .. } => "plate",
+        Refusal::NameTaken(_) => "name",
         _ => "",
     }
 }

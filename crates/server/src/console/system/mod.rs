@@ -1,0 +1,83 @@
+//! System: who signs in, which agents there are, and invitations for more.
+
+mod agents;
+mod join_tokens;
+mod operators;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
+
+use self::agents::AgentRow;
+use self::join_tokens::TokenRow;
+use self::operators::OperatorRow;
+use super::Console;
+use super::failure::Failure;
+use super::frame::{Banner, Frame, Section};
+use super::page::page;
+use super::signed_in::SignedIn;
+
+pub(crate) fn router() -> Router<Console> {
+    Router::new()
+        .route("/system", get(overview))
+        .merge(operators::router())
+        .merge(agents::router())
+        .merge(join_tokens::router())
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+#[derive(Template)]
+#[template(path = "system/overview.html")]
+struct Overview {
+    frame: Frame,
+    operators: Vec<OperatorRow>,
+    agents: Vec<AgentRow>,
+    tokens: Vec<TokenRow>,
+    fingerprint: String,
+}
+
+async fn overview(
+    State(console): State<Console>,
+    signed_in: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let banner = match asked.done.as_str() {
+        "role" => Some(Banner::done("The role was changed.")),
+        "linked" => Some(Banner::done("The link to a person was changed.")),
+        "ended" => Some(Banner::done(
+            "The sign-in was ended, and their sessions with it.",
+        )),
+        "revoked" => Some(Banner::done(
+            "The agent’s key is refused from now on. Its doors go on by what they have until their \
+             time of working alone is over, then refuse everybody.",
+        )),
+        "withdrawn" => Some(Banner::done("The invitation was withdrawn.")),
+        _ => None,
+    };
+    page(&Overview {
+        frame: signed_in.frame(&console, Section::System)?.with(banner),
+        operators: operators::rows(&console)?,
+        agents: agents::rows(&console)?,
+        tokens: join_tokens::rows(&console)?,
+        fingerprint: console.authority.fingerprint().to_string(),
+    })
+}
+
+/// Something that is shown once, in the answer to the form that made it, and kept nowhere.
+#[derive(Template)]
+#[template(path = "system/shown_once.html")]
+struct ShownOnce {
+    frame: Frame,
+    heading: String,
+    words: String,
+    secret: String,
+    after: String,
+}
