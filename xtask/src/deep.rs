@@ -18,7 +18,12 @@ struct Proof {
     test: &'static [&'static str],
 }
 
-const PROOFS: [Proof; 0] = [];
+const PROOFS: [Proof; 1] = [Proof {
+    what: "Server and agents killed at random moments",
+    variable: "OFFGATE_DEEP_KILLS",
+    size: "1000",
+    test: &["test", "-p", "offgate", "--test", "program", "kills"],
+}];
 
 /// Runs every proof, then writes down what came of it.
 pub(crate) fn run_all() -> anyhow::Result<()> {
