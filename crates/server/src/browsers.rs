@@ -37,20 +37,33 @@ pub(crate) async fn listen(listener: TcpListener, pages: axum::Router, shared: A
         let (pages, shared_here) = (pages.clone(), Arc::clone(&shared));
         shared.tasks.spawn(async move {
             let _place = place;
-            serve(stream, peer, pages, &shared_here).await;
+            serve(stream, peer, Protocol::Http1, pages, &shared_here).await;
         });
     }
+}
+
+/// What a browser speaks, as its handshake said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
 }
 
 /// Answers one connection's requests.
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
+    protocol: Protocol,
     pages: axum::Router,
     shared: &Shared,
 ) {
     let pages = axum::Extension(ConnectInfo(peer)).layer(pages);
-    let mut builder = Builder::new(TokioExecutor::new());
+    // Never found out from the first bytes: somebody who sends none would be waited for.
+    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = match protocol {
+        Protocol::Http1 => builder.http1_only(),
+        Protocol::Http2 => builder.http2_only(),
+    };
     builder
         .http1()
         .timer(TokioTimer::new())

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use offgate_core::calendar::local;
 use offgate_core::parameters::{Clock, Timestamp};
@@ -15,7 +16,9 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::keys;
+use tokio::sync::watch;
+
+use crate::{Shared, keys};
 
 /// A certificate of the site's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,28 +52,59 @@ const DAYS: u64 = 397;
 /// How many days before its end another is made.
 const RENEW: u64 = 60;
 
-/// How browsers are met on the TLS port.
-pub(crate) fn config(
-    data: &Path,
-    files: Option<&CertificateFiles>,
-    listen: IpAddr,
-    clock: &dyn Clock,
-) -> Result<Arc<ServerConfig>, CertificateError> {
-    let (chain, key) = match files {
-        Some(files) => (files.chain.clone(), files.key.clone()),
-        None => {
-            let kept = own(data, listen, clock.now())?;
-            (kept.clone(), kept)
+/// Where the certificate comes from.
+pub(crate) struct Source {
+    pub(crate) data: PathBuf,
+    pub(crate) files: Option<CertificateFiles>,
+    pub(crate) listen: IpAddr,
+}
+
+/// How often the files are looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(12 * 3600);
+
+/// Reads the certificate again from time to time: the site's files may have been renewed, and the
+/// one made here has to be.
+pub(crate) async fn renew(
+    source: Source,
+    renewed: watch::Sender<Arc<ServerConfig>>,
+    shared: Arc<Shared>,
+) {
+    loop {
+        tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-    };
-    let unreadable = |path: &PathBuf| {
-        let path = path.clone();
+        match source.config(&*shared.clock) {
+            Ok(config) => {
+                renewed.send_replace(config);
+            }
+            Err(error) => tracing::error!(%error, "the certificate for browsers stays as it is"),
+        }
+    }
+}
+
+impl Source {
+    /// How browsers are met on the TLS port.
+    pub(crate) fn config(&self, clock: &dyn Clock) -> Result<Arc<ServerConfig>, CertificateError> {
+        match &self.files {
+            Some(files) => read(&files.chain, &files.key),
+            None => {
+                let kept = own(&self.data, self.listen, clock.now())?;
+                read(&kept, &kept)
+            }
+        }
+    }
+}
+
+fn read(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, CertificateError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
         move |error| CertificateError::Unreadable(path, error)
     };
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&chain)
+    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(chain)
         .and_then(Iterator::collect)
-        .map_err(unreadable(&chain))?;
-    let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable(&key))?;
+        .map_err(unreadable(chain))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -27,7 +27,7 @@ use offgate_link::identity::{Authority, IdentityError};
 use offgate_link::join_token::RootFingerprint;
 use offgate_store::{Store, StoreError};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -88,10 +88,20 @@ pub(crate) struct Shared {
     pub(crate) throttle: console::Throttle,
     /// How many passwords are hashed at once: each takes 19 MiB and a core.
     pub(crate) passwords: Semaphore,
+    /// How many may wait for that.
+    pub(crate) waiting_passwords: Semaphore,
+    /// How many live parts of pages there are.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Held while the first owner is made, so that there is one.
+    pub(crate) setting_up: Mutex<()>,
 }
 
 /// How many passwords are hashed at once.
 const PASSWORDS: usize = 2;
+/// How many passwords may wait for that.
+const WAITING_PASSWORDS: usize = 32;
+/// How many live parts of pages may be open.
+const STREAMS: usize = 500;
 
 /// A server that runs.
 pub struct Running {
@@ -121,6 +131,9 @@ pub async fn start(
         tasks: TaskTracker::new(),
         throttle: console::Throttle::default(),
         passwords: Semaphore::new(PASSWORDS),
+        waiting_passwords: Semaphore::new(WAITING_PASSWORDS),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        setting_up: Mutex::new(()),
     });
     let (listener, address) = bind(settings.listen).await?;
     let http = match settings.http {
@@ -129,14 +142,21 @@ pub async fn start(
     };
     // Whoever was connected to an earlier run is not connected now.
     agents::all_gone(&shared).await?;
+    let certificate = console_certificate::Source {
+        data: settings.data,
+        files: settings.certificate,
+        listen: settings.listen.ip(),
+    };
+    let (renewed, browsers) = watch::channel(certificate.config(&*shared.clock)?);
+    shared.tasks.spawn(console_certificate::renew(
+        certificate,
+        renewed,
+        Arc::clone(&shared),
+    ));
     let tls = listener::Tls {
         link: listener::link_config(&shared.authority)?,
-        browsers: console_certificate::config(
-            &settings.data,
-            settings.certificate.as_ref(),
-            settings.listen.ip(),
-            &*shared.clock,
-        )?,
+        browsers,
+        places: Arc::new(Semaphore::new(listener::BROWSERS)),
         pages: console::router(
             Arc::clone(&shared),
             console::Transport::Tls,
@@ -198,7 +218,7 @@ impl Running {
             .await
             .is_err()
         {
-            tracing::warn!("some connections did not end in time and were dropped");
+            tracing::warn!("some connections did not end in time");
         }
     }
 }

@@ -13,11 +13,12 @@ use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::{Shared, browsers, conversation, enrolment};
+use crate::browsers::{self, Protocol};
+use crate::{Shared, conversation, enrolment};
 
 /// A connection of the link.
 pub(crate) type Stream = TlsStream<TcpStream>;
@@ -25,11 +26,13 @@ pub(crate) type Stream = TlsStream<TcpStream>;
 /// How many connections there may be.
 const CONNECTIONS: usize = 10_000;
 /// How many may be in their handshake or enrolling at once.
-const STRANGERS: usize = 64;
+const STRANGERS: usize = 256;
+/// How many connections of browsers there may be.
+pub(crate) const BROWSERS: usize = 1_000;
 /// How long to wait when no connection can be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// What is served with TLS, and how.
 #[derive(Clone)]
@@ -37,7 +40,9 @@ pub(crate) struct Tls {
     /// How agents are met.
     pub(crate) link: Arc<ServerConfig>,
     /// How browsers are met; they are never asked for a certificate.
-    pub(crate) browsers: Arc<ServerConfig>,
+    pub(crate) browsers: watch::Receiver<Arc<ServerConfig>>,
+    /// How many browsers there may be: they never take the place of a door.
+    pub(crate) places: Arc<Semaphore>,
     /// What browsers get.
     pub(crate) pages: axum::Router,
 }
@@ -126,7 +131,14 @@ async fn serve(
         }
         Ok(Ok(Caller::Browser(stream))) => {
             drop(stranger);
-            browsers::serve(*stream, peer, tls.pages, shared).await;
+            let Ok(_place) = tls.places.try_acquire() else {
+                return;
+            };
+            let protocol = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Protocol::Http2,
+                _ => Protocol::Http1,
+            };
+            browsers::serve(*stream, peer, protocol, tls.pages, shared).await;
         }
         Ok(Err(_)) | Err(_) => {}
     }
@@ -143,7 +155,8 @@ async fn greet(stream: TcpStream, tls: &Tls) -> std::io::Result<Caller> {
         let stream = start.into_stream(Arc::clone(&tls.link)).await?;
         Ok(Caller::Agent(Box::new(stream)))
     } else {
-        let stream = start.into_stream(Arc::clone(&tls.browsers)).await?;
+        let config = Arc::clone(&tls.browsers.borrow());
+        let stream = start.into_stream(config).await?;
         Ok(Caller::Browser(Box::new(stream)))
     }
 }

@@ -305,6 +305,8 @@ async fn every_page_is_accessible_and_fits() {
             "/activity",
             "/activity?kind=refused",
             "/system",
+            "/system/operators/new",
+            "/system/join-tokens/new",
             "/demo/doors",
             "/no-such-page",
         ]

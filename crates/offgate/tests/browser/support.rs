@@ -22,8 +22,6 @@ pub(crate) struct Demo {
     pub(crate) console: String,
     /// The one-time link.
     pub(crate) link: String,
-    /// The password the demo says.
-    pub(crate) password: String,
 }
 
 impl Demo {
@@ -40,14 +38,11 @@ impl Demo {
             .expect("the demo starts");
         let input = child.stdin.take().expect("piped");
         let output = BufReader::new(child.stdout.take().expect("piped"));
-        let (mut link, mut password) = (String::new(), String::new());
+        let mut link = String::new();
         for line in output.lines() {
             let line = line.expect("text");
             if let Some(rest) = line.strip_prefix("Offgate demo: ") {
                 link = rest.split(' ').next().unwrap_or_default().to_owned();
-            }
-            if let Some(rest) = line.strip_prefix("If a page asks for the password once more: ") {
-                password = rest.to_owned();
             }
             if line.starts_with("A real installation") {
                 break;
@@ -62,7 +57,6 @@ impl Demo {
             data,
             console,
             link,
-            password,
         }
     }
 

@@ -1,10 +1,14 @@
 //! A form as it was sent: names and texts, nothing believed yet.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 
 use super::failure::Failure;
 
+/// How long a form may take to arrive.
+const WITHIN: Duration = Duration::from_secs(20);
 /// The most fields that are read.
 const FIELDS: usize = 1_000;
 
@@ -52,8 +56,9 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let body = Bytes::from_request(request, state)
+        let body = tokio::time::timeout(WITHIN, Bytes::from_request(request, state))
             .await
+            .map_err(|_| Failure::BadForm("It took too long to arrive."))?
             .map_err(|_| Failure::BadForm("It was too large, or ended early."))?;
         let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&body)
             .map_err(|_| Failure::BadForm("It was not sent as a form."))?;

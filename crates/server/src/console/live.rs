@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use tokio_stream::wrappers::ReceiverStream;
@@ -51,9 +52,14 @@ pub(crate) fn stream(
     signed_in: SignedIn,
     draw: impl Fn() -> Result<Vec<Fragment>, Failure> + Send + 'static,
 ) -> Response {
+    let Ok(place) = Arc::clone(&console.streams).try_acquire_owned() else {
+        // The page is as it was drawn; it reloads by hand.
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     let (events, receiver) = tokio::sync::mpsc::channel::<Result<Event, Infallible>>(4);
     let tasks = console.tasks.clone();
     tasks.spawn(async move {
+        let _place = place;
         let mut heard = console.store.heard();
         let mut sent: HashMap<&'static str, String> = HashMap::new();
         loop {

@@ -44,10 +44,11 @@ pub fn password_hash(password: &str, randomness: &dyn Randomness) -> PasswordHas
     PasswordHash::from_phc(hash.to_string())
 }
 
+/// Of no password anybody has.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// Whether a password is the one of a hash. With no hash, as much work and no.
 fn verify(password: &str, hash: Option<&PasswordHash>) -> Verdict {
-    /// Of no password anybody has.
-    const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let text = hash.map_or(NOBODY, PasswordHash::as_phc);
     let right = argon2::PasswordHash::new(text)
         .and_then(|parsed| argon2().verify_password(password.as_bytes(), &parsed))
@@ -64,6 +65,8 @@ fn verify(password: &str, hash: Option<&PasswordHash>) -> Verdict {
 pub(super) enum Verdict {
     Right,
     Wrong,
+    /// Too many passwords wait to be looked at; nothing was looked at.
+    Busy,
 }
 
 /// As [`verify`], away from the threads that serve, two at a time.
@@ -72,8 +75,11 @@ pub(super) async fn check(
     password: String,
     hash: Option<PasswordHash>,
 ) -> Verdict {
+    let Ok(_place) = console.waiting_passwords.try_acquire() else {
+        return Verdict::Busy;
+    };
     let Ok(_turn) = console.passwords.acquire().await else {
-        return Verdict::Wrong;
+        return Verdict::Busy;
     };
     tokio::task::spawn_blocking(move || verify(&password, hash.as_ref()))
         .await
@@ -106,7 +112,9 @@ mod tests {
         assert_eq!(verify("correct horse battery", Some(&hash)), Verdict::Right);
         assert_eq!(verify("correct horse batterx", Some(&hash)), Verdict::Wrong);
         assert_eq!(verify("", None), Verdict::Wrong);
-        assert!(argon2::PasswordHash::new(hash.as_phc()).is_ok());
+        let parsed = argon2::PasswordHash::new(NOBODY).expect("as much work for nobody");
+        assert_eq!(parsed.params.get_decimal("m"), Some(19_456));
+        assert_eq!(parsed.params.get_decimal("t"), Some(2));
         assert!(problem("too short").is_some());
         assert!(problem(&"x".repeat(201)).is_some());
         assert_eq!(problem("long enough"), None);

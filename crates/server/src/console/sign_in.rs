@@ -1,6 +1,6 @@
 //! Signing in, signing out, proving again who one is, and the choice of light or dark.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use askama::Template;
@@ -43,7 +43,7 @@ pub(crate) struct Next {
 fn on_to(next: &str) -> &str {
     let is_a_path = next.starts_with('/')
         && !next.starts_with("//")
-        && !next.contains(['\\', '\r', '\n', '\t']);
+        && !next.contains(|it: char| it == '\\' || it.is_control());
     if is_a_path { next } else { "/" }
 }
 
@@ -77,6 +77,8 @@ async fn ask(headers: HeaderMap, Query(next): Query<Next>) -> Result<Response, F
     )
 }
 
+const BUSY: &str = "Too many people are signing in just now. Try again in a moment.";
+
 /// "Wait 16 seconds."
 fn too_often(wait: Duration) -> String {
     let seconds = wait.as_secs().max(1);
@@ -104,7 +106,7 @@ async fn answer(
         shown(status, &page)
     };
     let account = Whose::Account(fold(email.trim()).chars().take(200).collect());
-    let address = Whose::Address(peer.ip());
+    let address = Whose::address(origin(peer, &headers));
     let wait = console
         .throttle
         .wait(&account, now)
@@ -112,6 +114,8 @@ async fn answer(
     if !wait.is_zero() {
         return again(StatusCode::TOO_MANY_REQUESTS, too_often(wait));
     }
+    console.throttle.tried(account.clone(), now);
+    console.throttle.tried(address.clone(), now);
     let found = usable(&console, email)?;
     let hash = found.as_ref().and_then(|found| found.password.clone());
     let typed: String = form.text("password").chars().take(1_000).collect();
@@ -119,15 +123,31 @@ async fn answer(
     match (verdict, found) {
         (Verdict::Right, Some(operator)) => {
             console.throttle.right(&account);
+            console.throttle.right(&address);
             let next = on_to(form.text("next"));
-            open(&console, transport, &headers, operator.id, next).await
+            open(&console, transport, peer, &headers, operator.id, next).await
         }
-        _ => {
-            console.throttle.wrong(account, now);
-            console.throttle.wrong(address, now);
+        (Verdict::Busy, _) => again(StatusCode::SERVICE_UNAVAILABLE, BUSY.to_owned()),
+        (Verdict::Right | Verdict::Wrong, _) => {
             let problem = "This e-mail address and password do not go together.".to_owned();
             again(StatusCode::UNPROCESSABLE_ENTITY, problem)
         }
+    }
+}
+
+/// Where a try comes from. A proxy on this machine says for whom it asks; anybody else may say
+/// what they like.
+fn origin(peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let told = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .next_back()
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.rsplit(',').next())
+        .and_then(|address| address.trim().parse().ok());
+    match told {
+        Some(told) if peer.ip().is_loopback() => told,
+        _ => peer.ip(),
     }
 }
 
@@ -147,10 +167,18 @@ fn usable(console: &Console, email: &str) -> Result<Option<Operator>, Failure> {
 pub(super) async fn open(
     console: &Console,
     transport: Transport,
+    peer: SocketAddr,
     headers: &HeaderMap,
     operator: OperatorId,
     next: &str,
 ) -> Result<Response, Failure> {
+    if !signed_in::is_secure(transport, headers) && !peer.ip().is_loopback() {
+        return Err(Failure::NotAllowed(
+            "This connection is not encrypted, so a sign-in could be overheard. Use the https \
+             address, or a proxy that says “X-Forwarded-Proto: https”."
+                .to_owned(),
+        ));
+    }
     let now = console.clock.now();
     let secret = secret(&*console.randomness);
     let session = Session {
@@ -161,7 +189,7 @@ pub(super) async fn open(
         expires_at: now.plus(SESSION),
     };
     // Whatever session this browser had before is over: a secret is never used across a sign-in.
-    if let Some(old) = signed_in::token(headers) {
+    if let Some(old) = signed_in::token(transport, headers) {
         console.store.sign_in(SignInChange::Ended(old)).await?;
     }
     console
@@ -194,7 +222,7 @@ async fn answer_again(
     form: Form,
 ) -> Result<Response, Failure> {
     let now = console.clock.now();
-    let account = Whose::Account(fold(signed_in.operator.email.as_str()));
+    let account = Whose::Again(signed_in.operator.id);
     let next = on_to(form.text("next"));
     let again = |status, problem| {
         let page = SignInPage {
@@ -211,6 +239,7 @@ async fn answer_again(
     if !wait.is_zero() {
         return again(StatusCode::TOO_MANY_REQUESTS, too_often(wait));
     }
+    console.throttle.tried(account.clone(), now);
     let typed: String = form.text("password").chars().take(1_000).collect();
     let hash = signed_in.operator.password.clone();
     match password::check(&console, typed, hash).await {
@@ -220,8 +249,8 @@ async fn answer_again(
             console.store.sign_in(proved).await?;
             Ok(Redirect::to(next).into_response())
         }
+        Verdict::Busy => again(StatusCode::SERVICE_UNAVAILABLE, BUSY.to_owned()),
         Verdict::Wrong => {
-            console.throttle.wrong(account, now);
             let problem = "This is not your password.".to_owned();
             again(StatusCode::UNPROCESSABLE_ENTITY, problem)
         }
@@ -233,7 +262,7 @@ async fn sign_out(
     Extension(transport): Extension<Transport>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    if let Some(token) = signed_in::token(&headers) {
+    if let Some(token) = signed_in::token(transport, &headers) {
         console.store.sign_in(SignInChange::Ended(token)).await?;
     }
     let mut response = Redirect::to("/sign-in").into_response();
@@ -243,9 +272,16 @@ async fn sign_out(
 }
 
 /// Not a change to anything but this browser: no session is needed.
-async fn choose_theme(form: Form) -> Response {
+async fn choose_theme(headers: HeaderMap, form: Form) -> Response {
     let theme = Theme::from_name(form.text("theme")).name();
-    let mut response = Redirect::to(on_to(form.text("next"))).into_response();
+    // Back to the page with the choice; its address without the host.
+    let page = headers
+        .get(header::REFERER)
+        .and_then(|address| address.to_str().ok())
+        .and_then(|address| address.split_once("://"))
+        .and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)))
+        .unwrap_or("/");
+    let mut response = Redirect::to(on_to(page)).into_response();
     let text = format!("{THEME_COOKIE}={theme}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
     if let Ok(cookie) = HeaderValue::from_str(&text) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -268,6 +304,7 @@ mod tests {
             "",
             "users",
             "/a\r\nSet-Cookie: x",
+            "/a\u{1}b",
         ] {
             assert_eq!(on_to(elsewhere), "/", "{elsewhere:?}");
         }

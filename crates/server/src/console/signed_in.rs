@@ -75,7 +75,10 @@ impl FromRequestParts<Console> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
         let nobody = || Failure::SignIn(sign_in_address(parts));
-        let token = token(&parts.headers).ok_or_else(nobody)?;
+        let transport = parts.extensions.get::<Transport>().copied();
+        let token = transport
+            .and_then(|transport| token(transport, &parts.headers))
+            .ok_or_else(nobody)?;
         let (operator, session) = find(console, token)?.ok_or_else(nobody)?;
         let now = console.clock.now();
         if session.expires_at.since(now) + EXTEND_AFTER < SESSION {
@@ -97,7 +100,8 @@ impl FromRequestParts<Console> for SignedIn {
 fn sign_in_address(parts: &Parts) -> String {
     let here = parts.uri.path();
     if parts.method == Method::GET && here != "/" && !here.ends_with("/live") {
-        let next: String = form_encoded(here);
+        let whole = parts.uri.path_and_query().map_or(here, |it| it.as_str());
+        let next: String = form_encoded(whole);
         format!("/sign-in?next={next}")
     } else {
         "/sign-in".to_owned()
@@ -111,27 +115,30 @@ pub(super) fn form_encoded(text: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The cookie a request carries under one of these names.
-fn cookie<'h>(headers: &'h HeaderMap, names: &[&str]) -> Option<&'h str> {
+/// The cookie a request carries under this name.
+fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| names.contains(name))
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value)
 }
 
 /// What the session cookie of a request is recognised by.
-pub(super) fn token(headers: &HeaderMap) -> Option<SecretHash> {
-    cookie(headers, &[SECURE_COOKIE, PLAIN_COOKIE])
+///
+/// Over TLS only the name that browsers protect (`__Host-`) counts: another site on this machine
+/// could set the other one.
+pub(super) fn token(transport: Transport, headers: &HeaderMap) -> Option<SecretHash> {
+    cookie(headers, cookie_name(transport, headers))
         .filter(|value| value.len() == 64)
         .map(hash)
 }
 
 pub(super) fn theme(headers: &HeaderMap) -> Theme {
-    Theme::from_name(cookie(headers, &[THEME_COOKIE]).unwrap_or_default())
+    Theme::from_name(cookie(headers, THEME_COOKIE).unwrap_or_default())
 }
 
 /// What a secret in text form is recognised by.
@@ -143,11 +150,19 @@ pub(super) fn hash(secret: &str) -> SecretHash {
 }
 
 /// Whether the browser is reached over TLS, here or at a proxy in front.
-fn is_secure(transport: Transport, headers: &HeaderMap) -> bool {
+pub(super) fn is_secure(transport: Transport, headers: &HeaderMap) -> bool {
     transport == Transport::Tls
         || headers
             .get("x-forwarded-proto")
             .is_some_and(|value| value == "https")
+}
+
+fn cookie_name(transport: Transport, headers: &HeaderMap) -> &'static str {
+    if is_secure(transport, headers) {
+        SECURE_COOKIE
+    } else {
+        PLAIN_COOKIE
+    }
 }
 
 /// The header that gives a browser its session, or takes it away when there is no secret.
@@ -156,10 +171,11 @@ pub(super) fn set_cookie(
     headers: &HeaderMap,
     secret: Option<&str>,
 ) -> HeaderValue {
-    let (name, secure) = if is_secure(transport, headers) {
-        (SECURE_COOKIE, "; Secure")
+    let name = cookie_name(transport, headers);
+    let secure = if name == SECURE_COOKIE {
+        "; Secure"
     } else {
-        (PLAIN_COOKIE, "")
+        ""
     };
     let age = if secret.is_some() {
         SESSION.as_secs()

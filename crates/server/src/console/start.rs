@@ -1,7 +1,10 @@
 //! What a one-time link opens: a form, used up when it is sent and not when it is looked at.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
@@ -10,16 +13,17 @@ use offgate_core::actor::Actor;
 use offgate_core::command::Command;
 use offgate_core::decide::may_sign_in;
 use offgate_core::id::{CommandId, OperatorId};
-use offgate_core::operator::{Operator, OperatorState, Role};
+use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
 use offgate_core::parameters::Revision;
 use offgate_core::records::Records as _;
 use offgate_core::text::{Email, Title};
-use offgate_store::Outcome;
 use offgate_store::sign_in::LinkPurpose;
+use offgate_store::{Outcome, StoreError};
 
 use super::failure::Failure;
 use super::form::Form;
 use super::frame::Theme;
+use super::words::sentence;
 use super::{Console, Transport, assets, password, sign_in, signed_in};
 
 pub(crate) fn router() -> Router<Console> {
@@ -125,6 +129,7 @@ async fn look(
 async fn go(
     State(console): State<Console>,
     Extension(transport): Extension<Transport>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(secret): Path<String>,
     headers: HeaderMap,
     form: Form,
@@ -149,12 +154,58 @@ async fn go(
         Some(LinkPurpose::SignIn(_)) | None => None,
         Some(_) => password::hash(&console, typed).await,
     };
-    // Of two who send the form at once, one is told that the link is over.
-    let used = console.store.use_link(signed_in::hash(&secret)).await?;
-    let command = match (used, hash, owner.flatten()) {
-        (Some(LinkPurpose::SignIn(operator)), ..) => {
-            return sign_in::open(&console, transport, &headers, operator, "/").await;
-        }
+    let visit = Visit {
+        transport,
+        peer,
+        headers,
+        form,
+    };
+    // To its end, also when the browser goes away: a link that was used up must have been used.
+    let console_here = Arc::clone(&console);
+    let task = console.tasks.spawn(async move {
+        let owner = owner.flatten();
+        use_up(&console_here, &visit, &secret, hash, owner).await
+    });
+    task.await
+        .unwrap_or(Err(Failure::Store(StoreError::OutcomeUnknown)))
+}
+
+/// The browser that has the link open.
+struct Visit {
+    transport: Transport,
+    peer: SocketAddr,
+    headers: HeaderMap,
+    form: Form,
+}
+
+/// Uses a link up and does what it is for.
+async fn use_up(
+    console: &Console,
+    visit: &Visit,
+    secret: &str,
+    hash: Option<PasswordHash>,
+    owner: Option<(Title, Email)>,
+) -> Result<Response, Failure> {
+    let over = || show(console, &visit.headers, None, &visit.form, Vec::new());
+    let open = |operator| {
+        sign_in::open(
+            console,
+            visit.transport,
+            visit.peer,
+            &visit.headers,
+            operator,
+            "/",
+        )
+    };
+    let _alone = console.setting_up.lock().await;
+    // Of two who send the form at once, one is told that the link is over; and of two set-up
+    // links, one makes the owner.
+    if purpose(console, secret)?.is_none() {
+        return over();
+    }
+    let used = console.store.use_link(signed_in::hash(secret)).await?;
+    let (operator, command) = match (used, hash, owner) {
+        (Some(LinkPurpose::SignIn(operator)), ..) => return open(operator).await,
         (Some(LinkPurpose::Reset(operator)), Some(hash), _) => {
             (operator, Command::SetPassword(operator, hash))
         }
@@ -172,15 +223,14 @@ async fn go(
             };
             (id, Command::CreateOperator(operator))
         }
-        _ => return show(&console, &headers, None, &form, Vec::new()),
+        _ => return over(),
     };
-    let (operator, command) = command;
     // Whoever holds the link was given it by the server or an owner: it acts as the server does.
     let id = CommandId::random(&*console.randomness);
     let actor = Actor::ServerCommandLine;
     match console.store.execute(id, actor, command).await? {
-        Outcome::Done { .. } => sign_in::open(&console, transport, &headers, operator, "/").await,
-        Outcome::Refused(refusal) => Err(Failure::NotAllowed(refusal.to_string())),
+        Outcome::Done { .. } => open(operator).await,
+        Outcome::Refused(refusal) => Err(Failure::NotAllowed(sentence(&refusal.to_string()))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use offgate_core::id::OperatorId;
 use offgate_core::parameters::Timestamp;
 
 /// Wrong tries that cost nothing, for an account and for an address (behind one, many people).
@@ -22,8 +23,23 @@ const REMEMBERED: usize = 10_000;
 pub(super) enum Whose {
     /// An account, by its folded e-mail address, whether there is one or not.
     Account(String),
-    /// Where the tries come from.
+    /// Somebody signed in who is asked again.
+    Again(OperatorId),
+    /// Where the tries come from: an IPv4 address, or the network of an IPv6 one.
     Address(IpAddr),
+}
+
+impl Whose {
+    /// Everybody behind one address; of IPv6, everybody in its /64, which is one household's.
+    pub(super) fn address(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => {
+                let network = u128::from(address) & (u128::MAX << 64);
+                IpAddr::V6(network.into())
+            }
+        })
+    }
 }
 
 struct Tries {
@@ -50,7 +66,7 @@ impl Throttle {
             return Duration::ZERO;
         };
         let free = match whose {
-            Whose::Account(_) => FREE_FOR_ACCOUNT,
+            Whose::Account(_) | Whose::Again(_) => FREE_FOR_ACCOUNT,
             Whose::Address(_) => FREE_FOR_ADDRESS,
         };
         let Some(over) = found.wrong.checked_sub(free) else {
@@ -60,29 +76,44 @@ impl Throttle {
         wait.saturating_sub(now.since(found.last))
     }
 
-    /// Notes a wrong try.
-    pub(super) fn wrong(&self, whose: Whose, now: Timestamp) {
+    /// Notes a try before it is looked at, as if it were wrong: of many at once, each counts.
+    pub(super) fn tried(&self, whose: Whose, now: Timestamp) {
         let mut tries = self.tries();
         if tries.len() >= REMEMBERED {
             tries.retain(|_, tries| now.since(tries.last) < FORGET_AFTER);
-            if tries.len() >= REMEMBERED {
-                tries.clear();
+            let oldest = tries.iter().min_by_key(|(_, tries)| tries.last);
+            if tries.len() >= REMEMBERED
+                && let Some(oldest) = oldest.map(|(whose, _)| whose.clone())
+            {
+                tries.remove(&oldest);
             }
         }
         let entry = tries.entry(whose).or_insert(Tries {
             wrong: 0,
             last: now,
         });
-        if now.since(entry.last) >= FORGET_AFTER {
-            entry.wrong = 0;
-        }
+        // A minute of rest forgives one: whoever tries once a minute keeps nobody out.
+        let rested = now.since(entry.last).as_secs() / LONGEST.as_secs();
+        let rested = u32::try_from(rested).unwrap_or(u32::MAX);
+        entry.wrong = entry.wrong.saturating_sub(rested);
         entry.wrong = entry.wrong.saturating_add(1);
         entry.last = now;
     }
 
-    /// Forgets an account's wrong tries, because somebody knew the password.
+    /// Takes a try back: it was right.
     pub(super) fn right(&self, whose: &Whose) {
-        self.tries().remove(whose);
+        let mut tries = self.tries();
+        match whose {
+            Whose::Account(_) | Whose::Again(_) => {
+                tries.remove(whose);
+            }
+            // Others come from the same address.
+            Whose::Address(_) => {
+                if let Some(found) = tries.get_mut(whose) {
+                    found.wrong = found.wrong.saturating_sub(1);
+                }
+            }
+        }
     }
 }
 
@@ -97,12 +128,12 @@ mod tests {
         let at = Timestamp::from_seconds;
         for _ in 0..5 {
             assert_eq!(throttle.wait(&whose, at(0)), Duration::ZERO);
-            throttle.wrong(whose.clone(), at(0));
+            throttle.tried(whose.clone(), at(0));
         }
         assert_eq!(throttle.wait(&whose, at(0)), Duration::from_secs(1));
         assert_eq!(throttle.wait(&whose, at(1)), Duration::ZERO);
         for _ in 0..20 {
-            throttle.wrong(whose.clone(), at(1));
+            throttle.tried(whose.clone(), at(1));
         }
         assert_eq!(throttle.wait(&whose, at(1)), LONGEST);
         throttle.right(&whose);
@@ -110,10 +141,33 @@ mod tests {
     }
 
     #[test]
+    fn a_try_a_minute_keeps_nobody_out() {
+        let throttle = Throttle::default();
+        let whose = Whose::Account("owner@example.com".to_owned());
+        for minute in 0..1_000 {
+            let now = Timestamp::from_seconds(minute * 61);
+            assert_eq!(
+                throttle.wait(&whose, now),
+                Duration::ZERO,
+                "minute {minute}"
+            );
+            throttle.tried(whose.clone(), now);
+        }
+    }
+
+    #[test]
+    fn an_ipv6_household_is_one_address() {
+        let address = |text: &str| Whose::address(text.parse().expect("an address"));
+        assert!(address("2001:db8::1") == address("2001:db8::ffff:1"));
+        assert!(address("2001:db8::1") != address("2001:db8:0:1::1"));
+        assert!(address("::ffff:192.0.2.1") == address("192.0.2.1"));
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let throttle = Throttle::default();
         for number in 0..(REMEMBERED + 10) {
-            throttle.wrong(
+            throttle.tried(
                 Whose::Account(number.to_string()),
                 Timestamp::from_seconds(1),
             );
