@@ -56,6 +56,8 @@ struct House {
     /// what they confirmed.
     people: Mutex<Vec<Person>>,
     answered: AtomicUsize,
+    settled: AtomicUsize,
+    site: String,
     /// How often a door that had confirmed was asked.
     compared: AtomicUsize,
     over: AtomicBool,
@@ -173,6 +175,16 @@ impl House {
         Some(answer)
     }
 
+    /// Makes sure that what is read from here on stays so. A change whose process was killed may lie
+    /// in SQLite's write-ahead log whole but not announced: nobody sees it, until the log is read
+    /// anew because nobody has the store open. The next change that is written takes its place.
+    fn settle(&self) {
+        let number = self.settled.fetch_add(1, Ordering::Relaxed);
+        let name = format!("Harbour Works {number}");
+        self.installation
+            .json(&["site", "edit", &self.site, "--name", &name]);
+    }
+
     /// Deactivates and reactivates until it is over.
     fn command(&self, mut dice: Dice) {
         while !self.over.load(Ordering::Relaxed) {
@@ -188,8 +200,7 @@ impl House {
                 self.answered.fetch_add(1, Ordering::Relaxed);
                 wanted.to_owned()
             } else {
-                // From here on it is known, and must stay so. A server that was killed may have
-                // one more in its hands only if it is still writing: it is not.
+                self.settle();
                 self.status(&id)
             };
             drop(people);
@@ -230,11 +241,14 @@ fn begin() -> (House, Vec<Running>) {
         cookie: String::new(),
         people: Mutex::default(),
         answered: AtomicUsize::new(0),
+        settled: AtomicUsize::new(0),
+        site: String::new(),
         compared: AtomicUsize::new(0),
         over: AtomicBool::new(false),
     };
     let books = &house.installation;
-    books.json(&["site", "create", "Harbour Works", "--zone", "Europe/Berlin"]);
+    let site = books.json(&["site", "create", "Harbour Works", "--zone", "Europe/Berlin"]);
+    let site = site["id"].as_str().expect("an id").to_owned();
     for door in DOORS {
         books.json(&["door", "create", door]);
     }
@@ -279,6 +293,7 @@ fn begin() -> (House, Vec<Running>) {
         .and_then(|line| line.split(';').next())
         .unwrap_or_else(|| panic!("{signed_in}"));
     house.cookie = cookie.to_owned();
+    house.site = site;
     house.people = Mutex::new(people);
     for (number, door) in DOORS.iter().enumerate() {
         let name = format!("Agent {number}");
