@@ -7,6 +7,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod guide;
 mod support;
 
 use serde_json::Value;
