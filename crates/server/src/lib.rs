@@ -92,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) waiting_passwords: Semaphore,
     /// How many live parts of pages there are.
     pub(crate) streams: Arc<Semaphore>,
+    /// Whether this is a demo, which has a page of its own.
+    pub(crate) is_demo: bool,
     /// Held while the first owner is made, so that there is one.
     pub(crate) setting_up: Mutex<()>,
 }
@@ -133,6 +135,7 @@ pub async fn start(
         passwords: Semaphore::new(PASSWORDS),
         waiting_passwords: Semaphore::new(WAITING_PASSWORDS),
         streams: Arc::new(Semaphore::new(STREAMS)),
+        is_demo: settings.demo.is_some(),
         setting_up: Mutex::new(()),
     });
     let (listener, address) = bind(settings.listen).await?;

@@ -95,6 +95,61 @@ async fn the_seven_steps() {
     );
 }
 
+/// A door loses its connection, not its life: the console names it and the moment until which it
+/// may still open, and says "confirmed" when it is back and has said so.
+#[tokio::test]
+async fn a_door_that_is_cut_off_is_named_until_it_returns() {
+    let demo = Demo::start();
+    let browser = Browser::start(&demo.console, Scripts::On).await;
+    browser.sign_in(&demo).await;
+    browser.go("/demo/doors").await;
+    browser.press_at("Workshop", "Cut this door off").await;
+    browser.press_at("Workshop", "Reconnect").await;
+    browser.press_at("Workshop", "Cut this door off").await;
+    browser.picture("demo-cut").await;
+    browser.go("/doors").await;
+    browser.words("Has not answered since").await;
+    browser.picture("doors-cut").await;
+    browser.go("/users?q=okafor").await;
+    browser.follow(PERSON).await;
+    browser.follow("Settings").await;
+    browser.follow("Deactivate").await;
+    browser
+        .words("PIN and card ··D720 stop at 4 doors. Workshop has not answered since")
+        .await;
+    browser.press("Deactivate user").await;
+    let said = browser
+        .words("Confirmed by 3 of 4 doors. Workshop has not answered since")
+        .await;
+    assert!(said.contains("may still open for them until"), "{said}");
+    browser.picture("cut-off").await;
+    // Both are true at this moment, and the page says both.
+    assert_eq!(
+        demo.present("entrance", "Front door", PIN),
+        "refused: deactivated"
+    );
+    assert_eq!(demo.present("workshop-wing", "Workshop", CARD), "granted");
+    let profile = browser.path().await;
+    browser.go("/").await;
+    browser
+        .words("Confirmed by 3 of 4 doors. Workshop has not")
+        .await;
+    browser.go(&format!("{profile}/remove")).await;
+    browser.fill("Type the name to confirm", PERSON).await;
+    browser.press("Remove permanently").await;
+    browser
+        .words("1 door still to confirm; wait, or an owner gives a reason here")
+        .await;
+    browser.go("/demo/doors").await;
+    browser.press_at("Workshop", "Reconnect").await;
+    browser.go(&profile).await;
+    browser.words("Confirmed by 4 of 4 doors").await;
+    demo.present_until("workshop-wing", "Workshop", CARD, "refused: deactivated");
+    // What the door saw while it was alone is told now.
+    browser.go("/activity?kind=doors").await;
+    browser.words("(card) opened").await;
+}
+
 /// Creates somebody, with what is typed for the chosen method.
 async fn create(browser: &Browser, last_name: &str, method: &str, typed: &[(&str, &str)]) {
     browser.follow("Users").await;

@@ -223,6 +223,14 @@ impl Browser {
         self.element(&button).await.click().await.expect("clicked");
     }
 
+    /// The button with this name in the section with this heading.
+    pub(crate) async fn press_at(&self, section: &str, name: &str) {
+        let button = format!(
+            "//section[h2[normalize-space(.)='{section}']]//button[normalize-space(.)='{name}']"
+        );
+        self.element(&button).await.click().await.expect("clicked");
+    }
+
     /// Waits for a heading.
     pub(crate) async fn heading(&self, text: &str) {
         self.element(&format!("//h1[normalize-space(.)='{text}']"))
@@ -231,7 +239,7 @@ impl Browser {
 
     /// Waits for words somewhere in one element.
     pub(crate) async fn words(&self, text: &str) -> String {
-        let xpath = format!("//body//*[starts-with(normalize-space(text()), '{text}')]");
+        let xpath = format!("//body//*[text()[starts-with(normalize-space(.), '{text}')]]");
         self.element(&xpath).await.text().await.expect("text")
     }
 

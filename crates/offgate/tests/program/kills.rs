@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::support::{Installation, Running, SOON, offgate, post, run, wait_until};
 
 /// How often something is killed; `cargo xtask deep` asks for more.
-const KILLS: usize = 12;
+const KILLS: usize = 200;
 /// The variable with which it asks.
 const VARIABLE: &str = "OFFGATE_DEEP_KILLS";
 const PEOPLE: usize = 6;

@@ -106,6 +106,8 @@ pub(crate) struct Frame {
     pub(crate) links: Vec<NavigationLink>,
     /// How many people some door has not confirmed.
     pub(crate) not_confirmed: u64,
+    /// Whether there is a page of the demo's doors to point to.
+    pub(crate) is_demo: bool,
     pub(crate) banner: Option<Banner>,
 }
 
@@ -130,6 +132,7 @@ impl SignedIn {
                 })
                 .collect(),
             not_confirmed: counts.not_confirmed,
+            is_demo: console.is_demo,
             banner: None,
         })
     }
