@@ -8,6 +8,7 @@
 
 mod agents;
 mod command_line;
+mod cut;
 mod demo;
 mod kills;
 mod server;
