@@ -74,7 +74,7 @@ pub struct Agent {
     pub state: AgentState,
 }
 
-/// What a join token's secret is recognised by: BLAKE3 of its 16 random bytes.
+/// What a join token's secret is recognised by: SHA-256 of its 16 random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JoinSecretHash(pub [u8; 32]);
 
