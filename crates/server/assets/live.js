@@ -5,6 +5,21 @@ import { parse, replaceContent } from "./html.js";
 
 const streams = new Map();
 
+// The one sentence of a part that is read out when it changes, at most every two seconds.
+const speaker = document.createElement("p");
+speaker.className = "visually-hidden";
+speaker.setAttribute("aria-live", "polite");
+document.body.append(speaker);
+let speaking;
+
+function announce(element) {
+  const sentence = element.querySelector("[data-announce]")?.textContent;
+  clearTimeout(speaking);
+  if (sentence && sentence !== speaker.textContent) {
+    speaking = setTimeout(() => (speaker.textContent = sentence), 2000);
+  }
+}
+
 function show(event) {
   const { id, html } = JSON.parse(event.data);
   const element = document.getElementById(id);
@@ -14,6 +29,7 @@ function show(event) {
   fresh.append(...nodes.map((node) => node.cloneNode(true)));
   if (fresh.innerHTML.trim() === element.innerHTML.trim()) return;
   replaceContent(element, nodes);
+  announce(element);
 }
 
 function open() {

@@ -116,6 +116,11 @@ impl Reader {
         self.with(|rows| users::counts(rows.0, search, now))
     }
 
+    /// How many people some door has not confirmed.
+    pub fn not_confirmed_count(&self) -> Result<u64, StoreError> {
+        self.with(|rows| users::not_confirmed_count(rows.0))
+    }
+
     /// When and where somebody last opened a door or left by one.
     pub fn last_seen(&self, user: UserId) -> Result<Option<LastSeen>, StoreError> {
         self.with(|rows| users::last_seen(rows.0, user))

@@ -114,10 +114,6 @@ pub(crate) struct Frame {
 impl SignedIn {
     /// The frame of a page in a section.
     pub(crate) fn frame(&self, console: &Console, section: Section) -> Result<Frame, StoreError> {
-        let counts = console
-            .store
-            .read()
-            .user_counts(None, console.clock.now())?;
         Ok(Frame {
             assets: assets::base(),
             theme: self.theme,
@@ -131,7 +127,7 @@ impl SignedIn {
                     current: other == section,
                 })
                 .collect(),
-            not_confirmed: counts.not_confirmed,
+            not_confirmed: console.store.read().not_confirmed_count()?,
             is_demo: console.is_demo,
             banner: None,
         })

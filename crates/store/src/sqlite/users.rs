@@ -239,9 +239,6 @@ pub(crate) fn counts(
             matching(search.as_ref())
         );
         let mut values: Vec<(&str, &dyn ToSql)> = Vec::new();
-        if filter == UserFilter::Current {
-            values.push((":recent", &recent));
-        }
         if let Some(search) = &search {
             values.push((":search", search));
         }
@@ -252,13 +249,56 @@ pub(crate) fn counts(
             .and_then(|count| u64::try_from(count).ok())
             .unwrap_or(0))
     };
+    let active = count(UserFilter::Active)?;
+    let deactivated = count(UserFilter::Deactivated)?;
     Ok(UserCounts {
-        current: count(UserFilter::Current)?,
-        active: count(UserFilter::Active)?,
-        deactivated: count(UserFilter::Deactivated)?,
+        current: active + lingering(connection, search.as_ref(), recent)?,
+        active,
+        deactivated,
         not_confirmed: count(UserFilter::NotConfirmed)?,
-        all: count(UserFilter::All)?,
+        all: active + deactivated,
     })
+}
+
+/// How many deactivated people are still on the default list.
+fn lingering(
+    connection: &Connection,
+    search: Option<&String>,
+    recent: i64,
+) -> Result<u64, StoreError> {
+    let sql = format!(
+        "SELECT count(*) FROM {} WHERE u.status = 'deactivated' AND (u.deactivated_at >= :recent \
+         OR {}){}",
+        source(search),
+        not_confirmed!(),
+        matching(search)
+    );
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":recent", &recent)];
+    if let Some(search) = &search {
+        values.push((":search", *search));
+    }
+    let count = one(connection, &sql, values.as_slice(), |row| {
+        Ok(row.get::<_, i64>(0)?)
+    })?;
+    Ok(count
+        .and_then(|count| u64::try_from(count).ok())
+        .unwrap_or(0))
+}
+
+/// How many people some door has not confirmed: on every page, so it looks at them alone.
+pub(crate) fn not_confirmed_count(connection: &Connection) -> Result<u64, StoreError> {
+    let count = one(
+        connection,
+        &format!(
+            "SELECT count(*) FROM user u WHERE {}",
+            condition(UserFilter::NotConfirmed)
+        ),
+        [],
+        |row| Ok(row.get::<_, i64>(0)?),
+    )?;
+    Ok(count
+        .and_then(|count| u64::try_from(count).ok())
+        .unwrap_or(0))
 }
 
 /// When and where somebody last opened a door or left by one.

@@ -148,6 +148,7 @@ fn search_finds_by_the_beginnings_of_words_and_forgets_the_removed() {
     assert_eq!(counts(None), [7, 7, 0, 0, 7]);
     opened.done(deactivate(1));
     assert_eq!(counts(None), [7, 6, 1, 1, 7]);
+    assert_eq!(reader.not_confirmed_count().expect("a count"), 1);
     assert_eq!(counts(Some("zoe")), [1, 0, 1, 1, 1]);
     let runtime = tokio_runtime();
     let head = reader.head().expect("a head");

@@ -8,6 +8,7 @@ use axum::routing::get;
 use offgate_core::calendar::{write_minute, write_rfc3339};
 use offgate_core::credential::CredentialState;
 use offgate_core::records::Records as _;
+use offgate_core::text::fold;
 use offgate_core::user::Standing;
 use offgate_store::users::{UserCounts, UserCursor, UserFilter, UserOrder, UserQuery, UserRow};
 use serde::Deserialize;
@@ -126,7 +127,8 @@ struct OrderLink {
 /// A person as the list shows them.
 struct Row {
     id: String,
-    name: String,
+    /// The words of the name, each with how much of its beginning was searched for.
+    name: Vec<Word>,
     preferred: Option<String>,
     status: &'static str,
     tone: &'static str,
@@ -203,7 +205,7 @@ async fn list(
         };
         Row {
             id: row.user.id.to_string(),
-            name: row.user.profile.full_name(),
+            name: words(&row.user.profile.full_name(), search),
             preferred: row
                 .user
                 .profile
@@ -279,6 +281,35 @@ async fn list(
     })
 }
 
+/// A word of a name, in two parts.
+struct Word {
+    found: String,
+    rest: String,
+}
+
+/// The words of a name, parted where what was searched for ends.
+fn words(name: &str, search: Option<&str>) -> Vec<Word> {
+    let wanted: Vec<String> = search
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(fold)
+        .collect();
+    name.split(' ')
+        .map(|word| {
+            let longest = wanted
+                .iter()
+                .filter(|wanted| fold(word).starts_with(wanted.as_str()))
+                .map(|wanted| wanted.chars().count())
+                .max()
+                .unwrap_or(0);
+            Word {
+                found: word.chars().take(longest).collect(),
+                rest: word.chars().skip(longest).collect(),
+            }
+        })
+        .collect()
+}
+
 /// "PIN, card ··4821 (lost)".
 fn credentials(row: &UserRow) -> String {
     let told: Vec<String> = row
@@ -301,5 +332,23 @@ fn credentials(row: &UserRow) -> String {
         .replace("mores", "more")
     } else {
         told.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn what_was_searched_for_is_marked() {
+        let marked = |search| {
+            words("Zoë van Dörte", Some(search))
+                .iter()
+                .map(|word| format!("[{}]{}", word.found, word.rest))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(marked("zoe DO"), "[Zoë] []van [Dö]rte");
+        assert_eq!(marked("nobody"), "[]Zoë []van []Dörte");
     }
 }
