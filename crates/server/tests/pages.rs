@@ -1,0 +1,305 @@
+//! The HTML of the pages, kept: a change of a template shows here as what it does to the page.
+//!
+//! `OFFGATE_WRITE_PAGES=1 cargo test -p offgate-server --test pages` writes them anew.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use offgate_core::actor::Actor;
+use offgate_core::agent::{
+    Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
+};
+use offgate_core::command::{Command, InitialPolicies};
+use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
+use offgate_core::id::{
+    AgentId, CommandId, CredentialId, DoorId, JoinTokenId, OperatorId, PolicyId, ReaderId, SiteId,
+    UserId,
+};
+use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
+use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
+use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
+use offgate_core::policy::{Policy, PolicyHours};
+use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
+use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
+use offgate_server::{ServerSettings, one_time_link};
+use offgate_store::sign_in::LinkPurpose;
+use offgate_store::{Heard, Outcome, Store};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+struct FakeClock(AtomicI64);
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_microseconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The same numbers in every run; what pages show of them is left out before comparing.
+struct Counter(AtomicU64);
+impl Randomness for Counter {
+    fn fill(&self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = (self.0.fetch_add(37, Ordering::SeqCst) % 251) as u8;
+        }
+    }
+}
+
+const USER: UserId = UserId::from_bytes([0x11; 16]);
+const GONE: UserId = UserId::from_bytes([0x12; 16]);
+const AGENT: AgentId = AgentId::from_bytes([0x1a; 16]);
+const DOOR: DoorId = DoorId::from_bytes([0x13; 16]);
+const OPERATOR: OperatorId = OperatorId::from_bytes([0x1f; 16]);
+const SITE: SiteId = SiteId::from_bytes([0x14; 16]);
+const POLICY: PolicyId = PolicyId::from_bytes([0x16; 16]);
+const TOKEN: JoinTokenId = JoinTokenId::from_bytes([0x17; 16]);
+
+fn title(text: &str) -> Title {
+    Title::parse(text).expect("a title")
+}
+
+fn person(user: UserId, first: &str, last: &str, card: &str) -> Command {
+    let name = |text| PersonName::parse(text).expect("a name");
+    let token = CardToken::parse(card).expect("a card");
+    Command::CreateUser {
+        user,
+        profile: Profile {
+            first_name: name(first),
+            last_name: name(last),
+            preferred_name: None,
+            email: None,
+            phone: None,
+            employee_number: EmployeeNumber::parse("HW-7").ok(),
+        },
+        access: AccessPeriod::default(),
+        groups: BTreeSet::new(),
+        policies: InitialPolicies::Chosen(BTreeSet::from([POLICY])),
+        credentials: vec![NewCredential {
+            id: CredentialId::from_bytes(*user.as_bytes()),
+            label: None,
+            means: NewMeans::NfcCard {
+                display_number: DisplayNumber::of_token(&token),
+                token,
+            },
+        }],
+    }
+}
+
+/// One site, one door with an agent that was heard and is gone, two people, one of them taken out.
+fn organisation() -> Vec<(Actor, Command)> {
+    let server = |command| (Actor::ServerCommandLine, command);
+    vec![
+        server(Command::CreateSite(Site {
+            id: SITE,
+            revision: Revision::ZERO,
+            name: title("Harbour Works"),
+            zone: ZoneName::parse("Europe/Berlin").expect("a zone"),
+            default_policy: None,
+        })),
+        server(Command::CreateDoor(Door {
+            id: DOOR,
+            revision: Revision::ZERO,
+            site: SITE,
+            name: title("Front door"),
+            agent: None,
+            lease: LeaseLength::ORDINARY,
+            readers: vec![Reader {
+                id: ReaderId::from_bytes([0x18; 16]),
+                direction: Direction::In,
+            }],
+        })),
+        server(Command::CreatePolicy(Policy {
+            id: POLICY,
+            revision: Revision::ZERO,
+            name: title("Common doors"),
+            doors: BTreeSet::from([DOOR]),
+            door_groups: BTreeSet::new(),
+            hours: PolicyHours::Always,
+        })),
+        server(Command::CreateJoinToken(JoinToken {
+            id: TOKEN,
+            secret: JoinSecretHash([1; 32]),
+            name: title("Entrance"),
+            doors: BTreeSet::from([DOOR]),
+            expires_at: Timestamp::from_seconds(1_795_003_600),
+            state: JoinTokenState::Open,
+        })),
+        (
+            Actor::JoiningAgent(AGENT),
+            Command::EnrolAgent {
+                secret: JoinSecretHash([1; 32]),
+                agent: Agent {
+                    id: AGENT,
+                    revision: Revision::ZERO,
+                    name: title("joining"),
+                    key: AgentKey([2; 32]),
+                    hash_key: HashKey::from_bytes([3; 32]),
+                    enrolled_at: Timestamp::from_seconds(0),
+                    state: AgentState::Enrolled,
+                },
+            },
+        ),
+        server(Command::CreateOperator(Operator {
+            id: OPERATOR,
+            revision: Revision::ZERO,
+            name: title("Olga Owner"),
+            email: Email::parse("olga@example.com").expect("an address"),
+            role: Role::Owner,
+            user: None,
+            password: Some(PasswordHash::from_phc("none".to_owned())),
+            state: OperatorState::Open,
+        })),
+        // A name that would be markup, and a long one without a break.
+        server(person(USER, "<b>Ada</b>", "O’Brien & Sons", "04A22B19F0")),
+        server(person(GONE, "Zoë", &"Maximilian".repeat(9), "04A22B19F1")),
+        (
+            Actor::Operator(OPERATOR),
+            Command::DeactivateUser {
+                user: GONE,
+                reason: DeactivationReason::SecurityConcern,
+                note: Note::parse("seen with a copied card").ok(),
+                employment_ended_at: None,
+            },
+        ),
+    ]
+}
+
+/// What is the same in every run and on every machine: no hash of the assets, no command ids, no
+/// generated PIN, no fingerprint.
+fn settled(page: &str) -> String {
+    let mut text = String::new();
+    for line in page
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.trim().is_empty())
+    {
+        let mut line = line.to_owned();
+        for (before, after) in [
+            ("/assets/", "/"),
+            ("name=\"command\" value=\"", "\""),
+            ("name=\"user\" value=\"", "\""),
+            ("name=\"pin\" type=\"text\" value=\"", "\""),
+            ("<code class=\"code-box\">", "<"),
+        ] {
+            if let Some(at) = line.find(before).map(|at| at + before.len())
+                && let Some(length) = line[at..].find(after)
+            {
+                line.replace_range(at..at + length, "…");
+            }
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+#[tokio::test]
+async fn pages_are_as_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FakeClock(AtomicI64::new(1_795_000_000_000_000)));
+    let randomness = Arc::new(Counter(AtomicU64::new(1)));
+    let store = Store::open(folder.path(), clock.clone(), randomness.clone()).expect("a store");
+    let settings = ServerSettings {
+        data: folder.path().to_owned(),
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        http: Some("127.0.0.1:0".parse().expect("an address")),
+        certificate: None,
+        demo: None,
+    };
+    let running = offgate_server::start(settings, store.clone(), clock.clone(), randomness.clone())
+        .await
+        .expect("it starts");
+    for (number, (actor, command)) in (1..).zip(organisation()) {
+        let id = CommandId::from_bytes([number; 16]);
+        let outcome = store.execute(id, actor, command).await;
+        assert!(
+            matches!(outcome, Ok(Outcome::Done { .. })),
+            "{number}: {outcome:?}"
+        );
+        clock.0.fetch_add(1_000_000, Ordering::SeqCst);
+        if number == 5 {
+            store
+                .record_contact(AGENT, Heard::Renewed)
+                .await
+                .expect("noted");
+            store
+                .record_contact(AGENT, Heard::Gone)
+                .await
+                .expect("noted");
+        }
+    }
+    let valid = Duration::from_secs(600);
+    let link = one_time_link(
+        &store,
+        &*clock,
+        &*randomness,
+        LinkPurpose::SignIn(OPERATOR),
+        valid,
+    )
+    .await
+    .expect("a link");
+    let address = running.http_address().expect("it listens");
+    let send = async |request: String| {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.expect("answered");
+        String::from_utf8(bytes).expect("text")
+    };
+    let answer = send(format!(
+        "POST /start/{link} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
+         Content-Length: 0\r\nConnection: close\r\n\r\n"
+    ))
+    .await;
+    let cookie = answer.split("set-cookie: ").nth(1).expect("a cookie");
+    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let pages = [
+        ("today", "/".to_owned()),
+        ("users", "/users".to_owned()),
+        ("users-nobody", "/users?q=nobody".to_owned()),
+        ("create", "/users/new".to_owned()),
+        ("profile", format!("/users/{USER}")),
+        ("settings", format!("/users/{USER}/settings")),
+        ("deactivate", format!("/users/{USER}/deactivate")),
+        ("deactivated", format!("/users/{GONE}")),
+        ("reactivate", format!("/users/{GONE}/reactivate")),
+        ("remove", format!("/users/{GONE}/remove")),
+        ("doors", "/doors".to_owned()),
+        ("door", format!("/doors/{DOOR}")),
+        ("activity", "/activity".to_owned()),
+        ("system", "/system".to_owned()),
+        ("sign-in", "/sign-in".to_owned()),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages");
+    let mut different = Vec::new();
+    for (name, path) in pages {
+        let answer = send(format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        ))
+        .await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+        assert!(!body.contains("<b>Ada"), "{path}: a name became markup");
+        let page = settled(body);
+        let file = folder.join(format!("{name}.html"));
+        if std::env::var_os("OFFGATE_WRITE_PAGES").is_some() {
+            std::fs::create_dir_all(&folder).expect("a folder");
+            std::fs::write(&file, &page).expect("written");
+        }
+        if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
+            different.push(name);
+        }
+    }
+    assert!(
+        different.is_empty(),
+        "these pages are not as they were; look at them with OFFGATE_WRITE_PAGES=1: {different:?}"
+    );
+    running.stop().await;
+}
