@@ -5,6 +5,7 @@ mod browser;
 mod deep;
 mod dependencies;
 mod directions;
+mod pictures;
 mod step;
 
 use std::process::ExitCode;
@@ -15,7 +16,8 @@ const HELP: &str = "\
 cargo xtask test    everything the tests need on a fresh machine, then every test
 cargo xtask check   format, lints, licences and sources of dependencies, documentation
 cargo xtask ci      check, then test: what must hold before a change is taken
-cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md";
+cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md
+cargo xtask pictures  the documentation's pictures, taken anew by the browser tests";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["ci"] => check().and_then(|()| test()),
         ["deep"] => deep::run_all(),
+        ["pictures"] => pictures::take(),
         ["help" | "--help" | "-h"] => {
             say(HELP);
             Ok(())
