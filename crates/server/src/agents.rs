@@ -4,11 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use offgate_core::id::AgentId;
-use offgate_core::records::Records as _;
-use offgate_store::{Heard, StoreError};
 use tokio_util::sync::CancellationToken;
-
-use crate::Shared;
 
 /// The connected agents.
 #[derive(Default)]
@@ -62,12 +58,4 @@ pub(crate) enum Presence {
     Gone,
     /// In a newer one.
     Elsewhere,
-}
-
-/// Notes at the start that nobody is connected yet.
-pub(crate) async fn all_gone(shared: &Shared) -> Result<(), StoreError> {
-    for agent in shared.store.read().agents()? {
-        shared.store.record_contact(agent.id, Heard::Gone).await?;
-    }
-    Ok(())
 }

@@ -69,10 +69,7 @@ struct Talk<'s> {
 
 async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), Over> {
     let reader = shared.store.read();
-    let doors = reader
-        .doors()?
-        .into_iter()
-        .filter(|door| door.agent == Some(agent.id));
+    let doors = reader.doors_of(agent.id)?.into_iter();
     let who = server_end::Agent {
         key: agent.key,
         doors: doors.map(|door| (door.id, door.name)).collect(),

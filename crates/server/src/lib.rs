@@ -144,7 +144,7 @@ pub async fn start(
         None => None,
     };
     // Whoever was connected to an earlier run is not connected now.
-    agents::all_gone(&shared).await?;
+    shared.store.record_nobody_connected().await?;
     let certificate = console_certificate::Source {
         data: settings.data,
         files: settings.certificate,

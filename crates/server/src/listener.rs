@@ -176,8 +176,8 @@ async fn agent(mut stream: Stream, stranger: SemaphorePermit<'_>, shared: &Arc<S
     let Ok(key) = agent_key(&certificate) else {
         return;
     };
-    match shared.store.read().agents() {
-        Ok(agents) => match agents.into_iter().find(|agent| agent.key == key) {
+    match shared.store.read().agent_with_key(&key) {
+        Ok(found) => match found {
             Some(agent) if agent.state == AgentState::Enrolled => {
                 conversation::hold(stream, agent, shared).await;
             }

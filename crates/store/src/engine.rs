@@ -174,6 +174,8 @@ pub trait Batch: Records<Error = StoreError> {
         secret: SecretHash,
         now: Timestamp,
     ) -> Result<Option<LinkPurpose>, StoreError>;
+    /// Notes that no agent is connected: the server has just started.
+    fn nobody_connected(&mut self) -> Result<(), StoreError>;
     /// Notes that an agent was heard.
     fn contact(&mut self, agent: AgentId, contact: Heard, now: Timestamp)
     -> Result<(), StoreError>;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
+use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
 use offgate_core::confirmation::{Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::id::{
@@ -84,6 +84,16 @@ impl Reader {
     /// Active people whose end of access has come, at most a hundred.
     pub fn access_ended(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
         self.with(|rows| rows.access_ended(now))
+    }
+
+    /// The agent with this key, revoked ones too.
+    pub fn agent_with_key(&self, key: &AgentKey) -> Result<Option<Agent>, StoreError> {
+        self.with(|rows| rows.agent_with_key(key))
+    }
+
+    /// The doors an agent decides for.
+    pub fn doors_of(&self, agent: AgentId) -> Result<Vec<Door>, StoreError> {
+        self.with(|rows| rows.doors_of(agent))
     }
 
     /// The latest invitations of agents, the newest first, used and withdrawn ones too, at most a

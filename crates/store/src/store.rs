@@ -188,6 +188,14 @@ impl Store {
         self.note(Job::Contact { agent, heard }).await
     }
 
+    /// Notes that no agent is connected: whoever was connected to an earlier server is not now.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_nobody_connected(&self) -> Result<(), StoreError> {
+        self.note(Job::NobodyConnected).await
+    }
+
     /// Keeps what an agent tells of its doors, each event once. `lost` is how many events it had
     /// to drop before the first of these since it enrolled. Says up to which number all is kept.
     ///

@@ -60,6 +60,7 @@ pub(crate) enum Job {
         lost: u64,
         events: Vec<DoorEvent>,
     },
+    NobodyConnected,
     SignIn(SignInChange),
     UseLink(SecretHash),
 }
@@ -69,7 +70,9 @@ impl Job {
     const fn concerns(&self) -> Concerns {
         match self {
             Self::Command { .. } => Concerns::Doors,
-            Self::Acknowledge { .. } | Self::Events { .. } => Concerns::Pages,
+            Self::Acknowledge { .. } | Self::Events { .. } | Self::NobodyConnected => {
+                Concerns::Pages
+            }
             Self::Contact { heard, .. } => match heard {
                 Heard::Connected | Heard::Gone => Concerns::Pages,
                 // Every agent renews every few seconds; no page changes by it.
@@ -260,6 +263,10 @@ fn perform(
         } => Ok(Answer::EventsKept(
             batch.keep_events(*agent, *lost, events, now)?,
         )),
+        Job::NobodyConnected => {
+            batch.nobody_connected()?;
+            Ok(Answer::Noted)
+        }
         Job::SignIn(change) => {
             batch.sign_in(change, now)?;
             Ok(Answer::Noted)

@@ -306,6 +306,10 @@ impl Batch for SqliteBatch<'_> {
         sign_in::use_link(self.connection, secret, now)
     }
 
+    fn nobody_connected(&mut self) -> Result<(), StoreError> {
+        self.run("UPDATE contact SET connected = 0", [])
+    }
+
     fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {
         let now = now.microseconds();
         let (connected, renewed) = match heard {

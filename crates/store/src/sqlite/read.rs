@@ -1,7 +1,7 @@
 //! The answers to what the rules ask.
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
+use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
 use offgate_core::confirmation::{self, Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::id::{
@@ -42,6 +42,28 @@ impl Rows<'_> {
              AND status = 'active' LIMIT 100",
             params![now.microseconds()],
             |row| Ok(id!(row, 0, UserId)),
+        )
+    }
+
+    /// The agent with this key.
+    pub(crate) fn agent_with_key(&self, key: &AgentKey) -> Result<Option<Agent>, StoreError> {
+        one(
+            self.0,
+            "SELECT id, revision, name, key, hash_key, enrolled_at, revoked_at FROM agent \
+             WHERE key = ?1",
+            params![key.0],
+            |row| furniture::agent(self.0, row),
+        )
+    }
+
+    /// The doors an agent decides for.
+    pub(crate) fn doors_of(&self, agent: AgentId) -> Result<Vec<Door>, StoreError> {
+        all(
+            self.0,
+            "SELECT id, revision, site, name, agent, lease_seconds FROM door \
+             WHERE agent = ?1 ORDER BY id",
+            params![agent.as_bytes()],
+            |row| furniture::door(self.0, row),
         )
     }
 

@@ -41,9 +41,8 @@ fn row(console: &Console, agent: &Agent) -> Result<AgentRow, Failure> {
     let now = console.clock.now();
     let zone = times::zone(&reader)?;
     let mut doors: Vec<String> = reader
-        .doors()?
+        .doors_of(agent.id)?
         .into_iter()
-        .filter(|door| door.agent == Some(agent.id))
         .map(|door| door.name.as_str().to_owned())
         .collect();
     doors.sort();
