@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::agent::AgentState;
-use offgate_core::records::Records as _;
 use offgate_link::frame;
 use offgate_link::identity::{ALPN, Authority, IdentityError, agent_key, server_config};
 use offgate_link::message::{RefusalCode, ToAgent};

@@ -124,6 +124,8 @@ pub trait Batch: Records<Error = StoreError> {
     ) -> Result<BTreeSet<UserId>, StoreError>;
     /// The keys of every entry an agent's table has.
     fn entry_keys(&self, agent: AgentId) -> Result<BTreeSet<EntryKey>, StoreError>;
+    /// The agents whose table has an entry with this key, or had one.
+    fn agents_with(&self, key: EntryKey) -> Result<BTreeSet<AgentId>, StoreError>;
     /// The bytes of an entry of an agent's table.
     fn entry(&self, agent: AgentId, key: EntryKey) -> Result<Option<Vec<u8>>, StoreError>;
     /// Writes an entry of an agent's table, or that it is gone.

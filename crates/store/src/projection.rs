@@ -8,6 +8,7 @@ use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::table::compile::{self, Scope, Touched};
 use offgate_core::table::entry::{EntryKey, EntryKind, TableHash};
+use offgate_core::user::UserRecord;
 
 use crate::engine::{Batch, Confirms, TableHead};
 use crate::error::StoreError;
@@ -20,11 +21,6 @@ pub(crate) fn project(
     revision: Revision,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let agents: BTreeMap<AgentId, Agent> = batch
-        .agents()?
-        .into_iter()
-        .map(|agent| (agent.id, agent))
-        .collect();
     let touched = compile::touched(batch, change)?;
     if touched.is_empty() {
         return Ok(());
@@ -51,15 +47,21 @@ pub(crate) fn project(
     }
     let confirms = confirms(change);
     let salt = batch.identity().pin_salt;
-    for agent in agents.values() {
-        let mut keys: BTreeSet<EntryKey> = everywhere
-            .iter()
-            .map(|user| EntryKey::user(*user))
-            .collect();
-        let all = whole.contains(&agent.id);
-        if keys.is_empty() && !all && !furniture.contains(&agent.id) {
-            continue;
+    let mut concerned: BTreeMap<AgentId, BTreeSet<EntryKey>> = BTreeMap::new();
+    for agent in furniture.iter().chain(&whole) {
+        concerned.entry(*agent).or_default();
+    }
+    for user in everywhere {
+        for agent in agents_of(batch, user)? {
+            let keys = concerned.entry(agent).or_default();
+            keys.insert(EntryKey::user(user));
         }
+    }
+    for (agent, mut keys) in concerned {
+        let Some(agent) = &batch.agent(agent)? else {
+            continue;
+        };
+        let all = whole.contains(&agent.id);
         let scope = Scope::of(batch, agent, salt)?;
         if all || furniture.contains(&agent.id) {
             keys.extend(scope.furniture_keys());
@@ -84,6 +86,22 @@ pub(crate) fn project(
         }
     }
     Ok(())
+}
+
+/// The agents a person concerns: those that know them, and those that have to from now on.
+fn agents_of(batch: &dyn Batch, user: UserId) -> Result<BTreeSet<AgentId>, StoreError> {
+    let mut agents = batch.agents_with(EntryKey::user(user))?;
+    if let Some(UserRecord::Present(person)) = batch.user(user)? {
+        for policy in compile::effective_policies(batch, &person)? {
+            let Some(policy) = batch.policy(policy)? else {
+                continue;
+            };
+            for door in compile::doors_of_policy(batch, &policy)? {
+                agents.extend(batch.door(door)?.and_then(|door| door.agent));
+            }
+        }
+    }
+    Ok(agents)
 }
 
 /// Everybody whom one of an agent's policies reaches, directly or through groups.

@@ -192,6 +192,16 @@ impl Batch for SqliteBatch<'_> {
         Ok(keys.into_iter().collect())
     }
 
+    fn agents_with(&self, key: EntryKey) -> Result<BTreeSet<AgentId>, StoreError> {
+        ids(
+            self.connection,
+            "SELECT a.id FROM agent a CROSS JOIN agent_entry e ON e.agent = a.id AND e.kind = ?1 \
+             AND e.id = ?2",
+            params![key.kind as u8, key.id],
+            AgentId::from_bytes,
+        )
+    }
+
     fn entry(&self, agent: AgentId, key: EntryKey) -> Result<Option<Vec<u8>>, StoreError> {
         let found = one(
             self.connection,
