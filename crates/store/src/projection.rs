@@ -8,7 +8,7 @@ use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::table::compile::{self, Scope, Touched};
 use offgate_core::table::entry::{EntryKey, EntryKind, TableHash};
-use offgate_core::user::UserRecord;
+use offgate_core::user::{Standing, UserRecord};
 
 use crate::engine::{Batch, Confirms, TableHead};
 use crate::error::StoreError;
@@ -45,7 +45,7 @@ pub(crate) fn project(
             }
         }
     }
-    let confirms = confirms(change);
+    let confirms = due(batch, change)?;
     let salt = batch.identity().pin_salt;
     let mut concerned: BTreeMap<AgentId, BTreeSet<EntryKey>> = BTreeMap::new();
     for agent in furniture.iter().chain(&whole) {
@@ -147,6 +147,20 @@ fn write(
         batch.write_table_head(agent.id, TableHead { revision, hash })?;
     }
     Ok(changed)
+}
+
+/// What doors must confirm. Nobody deactivated is admitted by anything but being reactivated, so a
+/// card of theirs that is found changes nothing that a door could confirm.
+fn due(batch: &dyn Batch, change: &Change) -> Result<Option<(UserId, Confirms)>, StoreError> {
+    let Some((user, Confirms::Admit)) = confirms(change) else {
+        return Ok(confirms(change));
+    };
+    Ok(match batch.user(user)? {
+        Some(UserRecord::Present(person)) if person.standing == Standing::Active => {
+            Some((user, Confirms::Admit))
+        }
+        _ => None,
+    })
 }
 
 /// Whether the doors that know this person must confirm the change, and what.

@@ -126,7 +126,7 @@ impl Reader {
         self.with(|rows| users::counts(rows.0, search, now))
     }
 
-    /// How many people some door has not confirmed.
+    /// How many people some door has not confirmed, removed ones too.
     pub fn not_confirmed_count(&self) -> Result<u64, StoreError> {
         self.with(|rows| users::not_confirmed_count(rows.0))
     }
@@ -146,7 +146,8 @@ impl Reader {
         self.with(|rows| tables::doors_that_know(rows.0, user))
     }
 
-    /// People whose last refusal some door has not confirmed in its own words, the latest first.
+    /// People whose last refusal some door has not confirmed in its own words, removed ones too, the
+    /// latest first.
     pub fn not_confirmed(&self, limit: usize) -> Result<Vec<UserId>, StoreError> {
         self.with(|rows| users::not_confirmed(rows.0, limit))
     }

@@ -90,7 +90,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         active: counts.active,
         online: rows.iter().filter(online).count(),
         doors: rows.iter().filter(with_agent).count(),
-        not_confirmed: counts.not_confirmed,
+        not_confirmed: reader.not_confirmed_count()?,
         open: open(&reader, &zone, now)?,
         ending: ending(&reader, &zone, now)?,
         days: Timeline::new(&reader, &zone, signed_in.operator.role).days(&lately)?,
@@ -105,16 +105,24 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
 fn open(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {
     let mut people = Vec::new();
     for user in reader.not_confirmed(PEOPLE)? {
-        let Some(UserRecord::Present(person)) = reader.user(user)? else {
-            continue;
+        let (name, standing) = match reader.user(user)? {
+            Some(UserRecord::Present(person)) => (
+                person.profile.full_name(),
+                DoorsStanding::of(reader, &person, zone, now)?,
+            ),
+            Some(UserRecord::Removed(_)) | None => (
+                "A removed person".to_owned(),
+                DoorsStanding::of_removed(reader, user, zone, now)?,
+            ),
         };
-        match DoorsStanding::of(reader, &person, zone, now)? {
-            Some(standing) if !standing.is_settled() => people.push(Person {
+        if let Some(standing) = standing
+            && !standing.is_settled()
+        {
+            people.push(Person {
                 id: user,
-                name: person.profile.full_name(),
+                name,
                 sentence: standing.sentence,
-            }),
-            _ => {}
+            });
         }
     }
     Ok(people)

@@ -285,13 +285,15 @@ fn lingering(
         .unwrap_or(0))
 }
 
-/// How many people some door has not confirmed: on every page, so it looks at them alone.
+/// How many people some door has not confirmed, removed ones too: on every page, so it looks at
+/// them alone.
 pub(crate) fn not_confirmed_count(connection: &Connection) -> Result<u64, StoreError> {
     let count = one(
         connection,
-        &format!(
-            "SELECT count(*) FROM user u WHERE {}",
-            condition(UserFilter::NotConfirmed)
+        concat!(
+            "SELECT count(*) FROM user u WHERE u.id IN (SELECT user FROM confirmation \
+             WHERE confirmed_at IS NULL AND what = 'refuse') AND ",
+            not_confirmed!()
         ),
         [],
         |row| Ok(row.get::<_, i64>(0)?),
@@ -357,7 +359,8 @@ pub(crate) fn pending(
     )
 }
 
-/// People whose last refusal some door has not confirmed, the latest decision first.
+/// People whose last refusal some door has not confirmed, removed ones too (an owner may remove
+/// before every door has confirmed), the latest decision first.
 pub(crate) fn not_confirmed(
     connection: &Connection,
     limit: usize,
@@ -365,7 +368,7 @@ pub(crate) fn not_confirmed(
     all(
         connection,
         concat!(
-            "SELECT u.id FROM user u WHERE u.first_name IS NOT NULL AND u.id IN \
+            "SELECT u.id FROM user u WHERE u.id IN \
              (SELECT user FROM confirmation WHERE confirmed_at IS NULL AND what = 'refuse') AND ",
             not_confirmed!(),
             " ORDER BY u.revision DESC LIMIT ?1"

@@ -11,7 +11,7 @@ use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
 use offgate_core::parameters::{Clock as _, Revision, Timestamp};
 use offgate_core::place::Direction;
 use offgate_core::table::admission::{Holder, Reason};
-use offgate_core::text::Email;
+use offgate_core::text::{Email, Note};
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery, What};
 use offgate_store::sign_in::{LinkPurpose, OneTimeLink, SecretHash, Session, SignInChange};
 use offgate_store::users::{UserFilter, UserOrder, UserQuery};
@@ -313,6 +313,34 @@ fn what_doors_must_say_is_found_by_its_person() {
     let contact = reader.contact(agent(1)).expect("an answer").expect("heard");
     assert_eq!(contact.renewed_at, None);
     assert_eq!(reader.acknowledged(agent(1)).expect("an answer"), None);
+}
+
+#[test]
+fn nothing_but_reactivation_ends_the_wait_for_a_refusal() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 25);
+    people(&opened);
+    let reader = opened.store.read();
+    let lost = credential(3);
+    opened.done(Command::ReportLost { credential: lost });
+    opened.done(deactivate(3));
+    opened.done(Command::ReportFound { credential: lost });
+    let pending = reader.pending(user(3)).expect("an answer").expect("one");
+    assert_eq!(pending.confirms, Confirms::Refuse);
+    assert_eq!(reader.not_confirmed(10).expect("people"), [user(3)]);
+    // An owner removes them all the same: the door that has not confirmed is still named.
+    opened.done(Command::RemoveUser {
+        user: user(3),
+        unconfirmed: Unconfirmed::Override(Note::parse("agreed").expect("a note")),
+    });
+    assert_eq!(reader.not_confirmed(10).expect("people"), [user(3)]);
+    assert_eq!(reader.not_confirmed_count().expect("a count"), 1);
+    let head = reader.head().expect("a head");
+    let said = opened
+        .store
+        .record_acknowledgement(agent(1), head, vec![1], [0; 64]);
+    tokio_runtime().block_on(said).expect("recorded");
+    assert_eq!(reader.not_confirmed(10).expect("people"), []);
 }
 
 #[test]

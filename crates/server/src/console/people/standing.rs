@@ -3,10 +3,12 @@
 use askama::Template;
 use offgate_core::calendar::{write_full, write_time};
 use offgate_core::confirmation::{DoorStanding, is_settled, sentence, standing};
+use offgate_core::id::UserId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::ZoneName;
 use offgate_core::records::Records as _;
 use offgate_core::user::{Standing, User};
+use offgate_store::users::Pending;
 use offgate_store::{Confirms, Reader, StoreError};
 
 use crate::console::words::counted;
@@ -22,6 +24,8 @@ pub(crate) struct DoorLine {
     pub(crate) words: String,
     order: u8,
 }
+
+const REFUSED: &str = "Refused at the doors";
 
 /// All doors that count, and the sentence about them.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
@@ -40,25 +44,69 @@ impl DoorsStanding {
         self.settled == self.doors.len()
     }
 
-    /// Of the last change about a person that doors must confirm. None if there was none, or if
-    /// every door has long taken up an admission.
+    /// Of somebody with a profile: of their deactivation, or of the last change that doors must
+    /// confirm. None if there was none, or if every door has long taken up an admission.
     pub(crate) fn of(
         reader: &Reader,
         person: &User,
         zone: &ZoneName,
         now: Timestamp,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(pending) = reader.pending(person.id)? else {
-            return Ok(match person.standing {
-                Standing::Active => None,
-                Standing::Deactivated(_) => Some(Self::nowhere()),
-            });
+        match &person.standing {
+            Standing::Deactivated(deactivation) => {
+                let refusal = Pending {
+                    revision: deactivation.revision,
+                    decided_at: deactivation.at,
+                    confirms: Confirms::Refuse,
+                };
+                let shown = Self::told(reader, person.id, REFUSED, refusal, zone, now)?;
+                Ok(Some(if shown.doors.is_empty() {
+                    Self::nowhere()
+                } else {
+                    shown
+                }))
+            }
+            Standing::Active => {
+                let Some(pending) = reader.pending(person.id)? else {
+                    return Ok(None);
+                };
+                let heading = match pending.confirms {
+                    Confirms::Refuse => "Blocked credential refused at the doors",
+                    Confirms::Admit => "Admitted again at the doors",
+                };
+                let shown = Self::told(reader, person.id, heading, pending, zone, now)?;
+                let is_over = pending.confirms == Confirms::Admit && shown.is_settled();
+                Ok((!is_over).then_some(shown))
+            }
+        }
+    }
+
+    /// Of somebody who was removed.
+    pub(crate) fn of_removed(
+        reader: &Reader,
+        user: UserId,
+        zone: &ZoneName,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(pending) = reader.pending(user)? else {
+            return Ok(None);
         };
+        Self::told(reader, user, REFUSED, pending, zone, now).map(Some)
+    }
+
+    fn told(
+        reader: &Reader,
+        user: UserId,
+        heading: &'static str,
+        change: Pending,
+        zone: &ZoneName,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
         let mut lines = Vec::new();
         let mut standings = Vec::new();
-        for facts in reader.door_facts(person.id, pending.revision)? {
+        for facts in reader.door_facts(user, change.revision)? {
             let door = reader.door(facts.door)?;
-            let stands = standing(&facts, pending.decided_at, now);
+            let stands = standing(&facts, change.decided_at, now);
             let name = door.as_ref().map_or_else(
                 || "A door that was deleted".to_owned(),
                 |door| door.name.as_str().to_owned(),
@@ -66,7 +114,7 @@ impl DoorsStanding {
             lines.push(line(
                 name.clone(),
                 door.map(|door| format!("/doors/{}", door.id)),
-                pending.confirms,
+                change.confirms,
                 stands,
                 zone,
                 now,
@@ -74,40 +122,31 @@ impl DoorsStanding {
             standings.push((name, stands));
         }
         lines.sort_by(|one, other| (one.order, &one.name).cmp(&(other.order, &other.name)));
-        let settled = match pending.confirms {
-            Confirms::Refuse => standings
-                .iter()
-                .filter(|(_, stands)| is_settled(*stands))
-                .count(),
-            // No time limit lets anybody in.
-            Confirms::Admit => confirmed(&standings),
-        };
         let all = standings.len();
-        let told: Vec<(&str, DoorStanding)> = standings
-            .iter()
-            .map(|(name, stands)| (name.as_str(), *stands))
-            .collect();
-        let (heading, words) = match (pending.confirms, &person.standing) {
-            (Confirms::Refuse, Standing::Deactivated(_)) => (
-                "Refused at the doors",
-                sentence(&told, |at| write_time(zone, at, now)),
-            ),
-            (Confirms::Refuse, Standing::Active) => (
-                "Blocked credential refused at the doors",
-                sentence(&told, |at| write_time(zone, at, now)),
-            ),
-            (Confirms::Admit, _) if settled == all => return Ok(None),
-            (Confirms::Admit, _) => (
-                "Admitted again at the doors",
-                format!(
-                    "{} of {} {} them again. The others do so when they are heard.",
-                    settled,
+        let (settled, words) = match change.confirms {
+            Confirms::Refuse => {
+                let told: Vec<(&str, DoorStanding)> = standings
+                    .iter()
+                    .map(|(name, stands)| (name.as_str(), *stands))
+                    .collect();
+                let settled = told.iter().filter(|(_, stands)| is_settled(*stands));
+                (
+                    settled.count(),
+                    sentence(&told, |at| write_time(zone, at, now)),
+                )
+            }
+            // No time limit lets anybody in.
+            Confirms::Admit => {
+                let settled = confirmed(&standings);
+                let words = format!(
+                    "{settled} of {} {} them again. The others do so when they are heard.",
                     counted(all, "door"),
                     if settled == 1 { "admits" } else { "admit" }
-                ),
-            ),
+                );
+                (settled, words)
+            }
         };
-        Ok(Some(Self {
+        Ok(Self {
             heading,
             sentence: words,
             tone: if settled == all {
@@ -117,13 +156,13 @@ impl DoorsStanding {
             },
             doors: lines,
             settled,
-        }))
+        })
     }
 
     /// Of somebody no door ever knew.
     fn nowhere() -> Self {
         Self {
-            heading: "Refused at the doors",
+            heading: REFUSED,
             sentence: "Confirmed by 0 of 0 doors: no door knew them.".to_owned(),
             tone: "confirmed",
             doors: Vec::new(),
