@@ -84,3 +84,73 @@ async fn file(Path((build, name)): Path<(String, String)>) -> Response {
         [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept)];
     (headers, content).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    /// A colour as red, green and blue.
+    type Colour = [f64; 3];
+
+    /// Both colours of a token, light and dark.
+    fn token(name: &str) -> [Colour; 2] {
+        let css = include_str!("../../assets/console.css");
+        let line = format!("--{name}: light-dark(");
+        let colours = css.split(&line).nth(1).expect("the token is there");
+        let colours = colours.split(')').next().unwrap_or_default();
+        let mut both = colours.split(", ").map(|colour| {
+            let digits = colour.trim_start_matches('#');
+            [0, 2, 4].map(|at| {
+                let part = u8::from_str_radix(&digits[at..at + 2], 16).expect("a colour");
+                f64::from(part) / 255.0
+            })
+        });
+        [both.next().expect("light"), both.next().expect("dark")]
+    }
+
+    /// As WCAG 2.2 defines it.
+    fn luminance(colour: Colour) -> f64 {
+        let [red, green, blue] = colour.map(|part| {
+            if part <= 0.040_45 {
+                part / 12.92
+            } else {
+                ((part + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    fn contrast(one: Colour, other: Colour) -> f64 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_in_light_and_dark() {
+        let pairs = [
+            ("text", "page", 4.5),
+            ("text", "surface", 4.5),
+            ("text", "neutral-tint", 4.5),
+            ("text", "accent-tint", 4.5),
+            ("muted", "page", 4.5),
+            ("muted", "surface", 4.5),
+            ("muted", "neutral-tint", 4.5),
+            ("accent", "page", 4.5),
+            ("accent", "surface", 4.5),
+            ("accent", "accent-tint", 4.5),
+            ("on-accent", "accent", 4.5),
+            ("danger", "surface", 4.5),
+            ("danger", "danger-tint", 4.5),
+            ("on-danger", "danger", 4.5),
+            ("confirmed", "confirmed-tint", 4.5),
+            ("waiting", "waiting-tint", 4.5),
+            ("edge", "surface", 3.0),
+            ("edge", "page", 3.0),
+        ];
+        for (front, back, least) in pairs {
+            let (front_colours, back_colours) = (token(front), token(back));
+            for (scheme, number) in [("light", 0), ("dark", 1)] {
+                let ratio = contrast(front_colours[number], back_colours[number]);
+                assert!(ratio >= least, "{front} on {back}, {scheme}: {ratio:.2}");
+            }
+        }
+    }
+}
