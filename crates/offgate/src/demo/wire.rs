@@ -2,10 +2,12 @@
 //! loopback. Cutting it ends the agent's connection, not its process.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -67,15 +69,25 @@ impl Switch {
     }
 }
 
+/// How long somebody who calls over a cut wire is left without an answer.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// Carries one connection until either side ends it or the wire is cut. Dropping both sockets is
-/// the cut.
+/// the cut. Over a cut wire nobody answers; when it is mended meanwhile, the call goes through, as
+/// the agent's next packet would.
 async fn carry(
     mut agent: TcpStream,
     server: SocketAddr,
     mut wire: watch::Receiver<Wire>,
     stop: CancellationToken,
 ) {
-    if *wire.borrow() == Wire::Cut {
+    let mended = tokio::select! {
+        () = stop.cancelled() => return,
+        mended = timeout(SILENCE, wire.wait_for(|wire| *wire == Wire::Whole)) => {
+            matches!(mended, Ok(Ok(_)))
+        }
+    };
+    if !mended {
         return;
     }
     let both_ways = async {
@@ -92,10 +104,7 @@ async fn carry(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::time::timeout;
 
     use super::*;
 
@@ -136,14 +145,14 @@ mod tests {
             .await
             .expect("the end, in time");
         assert!(matches!(ended, Ok(0) | Err(_)), "the open connection ends");
-        assert!(
-            says(switch.address()).await.is_none(),
-            "no new one carries anything"
-        );
+        let mut call = tokio::spawn(says(switch.address()));
+        let heard = timeout(Duration::from_millis(300), &mut call).await;
+        assert!(heard.is_err(), "no new one carries anything");
 
         switch.set(Wire::Whole);
+        let heard = timeout(SOON, call).await.expect("an answer, in time");
         assert!(
-            says(switch.address()).await.is_some(),
+            heard.expect("no panic").is_some(),
             "a mended wire carries again"
         );
 
