@@ -18,12 +18,32 @@ struct Proof {
     test: &'static [&'static str],
 }
 
-const PROOFS: [Proof; 1] = [Proof {
-    what: "Server and agents killed at random moments",
-    variable: "OFFGATE_DEEP_KILLS",
-    size: "1000",
-    test: &["test", "-p", "offgate", "--test", "program", "kills"],
-}];
+const PROOFS: [Proof; 4] = [
+    Proof {
+        what: "Server and agents killed at random moments",
+        variable: "OFFGATE_DEEP_KILLS",
+        size: "1000",
+        test: &["test", "-p", "offgate", "--test", "program", "kills"],
+    },
+    Proof {
+        what: "The link by seed: loss, crashes, torn syncs, cut connections",
+        variable: "OFFGATE_DEEP_SEEDS",
+        size: "20000",
+        test: &["test", "-p", "offgate-link", "--test", "link"],
+    },
+    Proof {
+        what: "Generated sequences of commands against the rules",
+        variable: "OFFGATE_DEEP_CASES",
+        size: "20000",
+        test: &["test", "-p", "offgate-core", "--test", "rules"],
+    },
+    Proof {
+        what: "Generated tables against a naive reading of the policies",
+        variable: "OFFGATE_DEEP_CASES",
+        size: "4000",
+        test: &["test", "-p", "offgate-core", "--test", "door_side"],
+    },
+];
 
 /// Runs every proof, then writes down what came of it.
 pub(crate) fn run_all() -> anyhow::Result<()> {

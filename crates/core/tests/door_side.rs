@@ -544,8 +544,16 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// How many cases are generated every day, unless `cargo xtask deep` asks for more.
+fn deep(every_day: u32) -> u32 {
+    let asked = std::env::var("OFFGATE_DEEP_CASES").ok();
+    asked
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(every_day)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: deep(256), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Deltas lead to the table a snapshot gives; nobody deactivated, ended or removed is granted.
     #[test]

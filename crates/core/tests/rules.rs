@@ -662,8 +662,16 @@ fn substance(memory: &Memory, now: Timestamp) -> Memory {
     memory
 }
 
+/// How many cases are generated every day, unless `cargo xtask deep` asks for more.
+fn deep(every_day: u32) -> u32 {
+    let asked = std::env::var("OFFGATE_DEEP_CASES").ok();
+    asked
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(every_day)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: deep(512), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn reactivate_undoes_deactivate_exactly(
