@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use offgate_core::id::DoorId;
@@ -12,12 +12,14 @@ use offgate_core::records::Records as _;
 use offgate_core::table::compile::doors_of_policy;
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
 use offgate_store::{Reader, StoreError};
+use serde::Deserialize;
 
 use super::door_state::{self, DoorState};
 use super::failure::Failure;
 use super::frame::{Frame, Section};
 use super::live::{self, Fragment};
 use super::page::page;
+use super::paging::{Paged, page_of};
 use super::signed_in::SignedIn;
 use super::timeline::{DayOfLines, Timeline};
 use super::{Console, times};
@@ -102,27 +104,46 @@ fn summary(rows: &[DoorRow]) -> String {
 struct DoorsPage {
     frame: Frame,
     summary: String,
-    rows: Vec<DoorRow>,
+    paged: Paged<DoorRow>,
 }
 
-fn doors_page(console: &Console, signed_in: &SignedIn) -> Result<DoorsPage, Failure> {
+/// What the address says.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    page: String,
+}
+
+fn doors_page(
+    console: &Console,
+    signed_in: &SignedIn,
+    asked: &Asked,
+) -> Result<DoorsPage, Failure> {
     let reader = console.store.read();
     let zone = times::zone(&reader)?;
     let rows = rows(&reader, &zone, console.clock.now())?;
     Ok(DoorsPage {
         frame: signed_in.frame(console, Section::Doors)?,
         summary: summary(&rows),
-        rows,
+        paged: page_of(rows, &asked.page),
     })
 }
 
-async fn list(State(console): State<Console>, signed_in: SignedIn) -> Result<Response, Failure> {
-    page(&doors_page(&console, &signed_in)?)
+async fn list(
+    State(console): State<Console>,
+    signed_in: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    page(&doors_page(&console, &signed_in, &asked)?)
 }
 
-async fn list_live(State(console): State<Console>, signed_in: SignedIn) -> Response {
+async fn list_live(
+    State(console): State<Console>,
+    signed_in: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Response {
     live::stream(console.clone(), signed_in.clone(), move || {
-        let shown = doors_page(&console, &signed_in)?;
+        let shown = doors_page(&console, &signed_in, &asked)?;
         Ok(vec![Fragment::of("doors", &shown.as_doors())?])
     })
 }

@@ -16,6 +16,7 @@ mod headers;
 mod live;
 mod one_time_link;
 mod page;
+mod paging;
 mod password;
 mod people;
 mod problems;

@@ -29,6 +29,8 @@ use super::{Console, times};
 
 /// How many people each list shows.
 const PEOPLE: usize = 20;
+/// How many doors that need a look are shown.
+const DOORS: usize = 20;
 /// How far ahead ends of access are shown.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How far back refusals are shown.
@@ -61,6 +63,8 @@ struct TodayPage {
     not_confirmed: u64,
     open: Vec<Person>,
     troubles: Vec<DoorRow>,
+    /// How many more doors need a look.
+    more_troubles: usize,
     ending: Vec<Person>,
     days: Vec<DayOfLines>,
 }
@@ -94,9 +98,15 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         open: open(&reader, &zone, now)?,
         ending: ending(&reader, &zone, now)?,
         days: Timeline::new(&reader, &zone, signed_in.operator.role).days(&lately)?,
+        more_troubles: rows
+            .iter()
+            .filter(|row| row.state.needs_a_look())
+            .count()
+            .saturating_sub(DOORS),
         troubles: rows
             .into_iter()
             .filter(|row| row.state.needs_a_look())
+            .take(DOORS)
             .collect(),
     })
 }

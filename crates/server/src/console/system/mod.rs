@@ -18,6 +18,7 @@ use super::Console;
 use super::failure::Failure;
 use super::frame::{Banner, Frame, Section};
 use super::page::page;
+use super::paging::{Paged, page_of};
 use super::signed_in::SignedIn;
 
 pub(crate) fn router() -> Router<Console> {
@@ -32,14 +33,20 @@ pub(crate) fn router() -> Router<Console> {
 struct Asked {
     #[serde(default)]
     done: String,
+    /// The page of operators.
+    #[serde(default)]
+    operators: String,
+    /// The page of agents.
+    #[serde(default)]
+    agents: String,
 }
 
 #[derive(Template)]
 #[template(path = "system/overview.html")]
 struct Overview {
     frame: Frame,
-    operators: Vec<OperatorRow>,
-    agents: Vec<AgentRow>,
+    operators: Paged<OperatorRow>,
+    agents: Paged<AgentRow>,
     tokens: Vec<TokenRow>,
     fingerprint: String,
 }
@@ -64,8 +71,8 @@ async fn overview(
     };
     page(&Overview {
         frame: signed_in.frame(&console, Section::System)?.with(banner),
-        operators: operators::rows(&console)?,
-        agents: agents::rows(&console)?,
+        operators: page_of(operators::rows(&console)?, &asked.operators),
+        agents: page_of(agents::rows(&console)?, &asked.agents),
         tokens: join_tokens::rows(&console)?,
         fingerprint: console.authority.fingerprint().to_string(),
     })
