@@ -1,11 +1,13 @@
 //! The store as the command line uses it: opened directly, by whoever may read the data directory.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use offgate_core::actor::Actor;
 use offgate_core::command::Command;
 use offgate_core::id::CommandId;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
+use offgate_server::{LogSigner, StartError};
 use offgate_store::{Outcome, Reader, Store, StoreError};
 
 use crate::exit::Failure;
@@ -13,6 +15,21 @@ use crate::record::Format;
 use crate::settings::Config;
 use crate::system::{SystemClock, SystemRandomness};
 use crate::terminal::Confirmation;
+
+/// Opens the store in a data directory, with its log key from there.
+pub(crate) fn open_store(
+    data: &Path,
+    clock: &Arc<dyn Clock>,
+    randomness: &Arc<dyn Randomness>,
+) -> Result<Store, Failure> {
+    let signer = LogSigner::open(data, &**randomness).map_err(StartError::Keys)?;
+    Ok(Store::open(
+        data,
+        Arc::clone(clock),
+        Arc::clone(randomness),
+        Arc::new(signer),
+    )?)
+}
 
 /// An open store, and how its user wants to be spoken to.
 pub(crate) struct Books {
@@ -43,7 +60,7 @@ impl Books {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
-        let store = Store::open(directory, Arc::clone(&clock), Arc::clone(&randomness))?;
+        let store = open_store(directory, &clock, &randomness)?;
         Ok(Self {
             store,
             randomness,

@@ -9,8 +9,9 @@ use offgate_core::confirmation::Contact;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use offgate_core::records::Records as _;
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
-use offgate_store::{DATABASE_FILE, Reader, Store};
+use offgate_store::{DATABASE_FILE, Reader};
 
+use crate::books::open_store;
 use crate::exit::Failure;
 use crate::moment::{shown, zone};
 use crate::record::{Format, List, Record};
@@ -90,7 +91,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
     certificate(&mut findings, config);
     own_certificate(&mut findings, config, clock.now());
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
-    match Store::open(data, Arc::clone(&clock), randomness) {
+    match open_store(data, &clock, &randomness) {
         Err(error) => {
             findings.add("clock", clock_alone(clock.now()), "compared with nothing");
             findings.add("database", Health::Wrong, error.to_string());

@@ -9,9 +9,9 @@ use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::records::Records as _;
 use offgate_link::join_token::RootFingerprint;
 use offgate_server::{CertificateFiles, ServerSettings, StartError, open_keys};
-use offgate_store::Store;
 use offgate_store::sign_in::LinkPurpose;
 
+use crate::books::open_store;
 use crate::demo::is_a_demo;
 use crate::exit::Failure;
 use crate::settings::Config;
@@ -36,7 +36,7 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
     logging::start(&config.log.value)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
-    let store = Store::open(data, Arc::clone(&clock), Arc::clone(&randomness))?;
+    let store = open_store(data, &clock, &randomness)?;
     let _lock = lock(data)?;
     let certificate = config
         .certificate_and_key()?

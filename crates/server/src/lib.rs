@@ -15,6 +15,7 @@ mod conversation;
 mod enrolment;
 mod keys;
 mod listener;
+mod log_signer;
 mod schedule;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use tokio_util::task::TaskTracker;
 pub use console::{LinkSecret, assets, one_time_link, password_hash};
 pub use console_certificate::{CertificateError, CertificateFiles};
 pub use keys::{KeysError, open as open_keys};
+pub use log_signer::LogSigner;
 
 /// The port on which agents find the server unless another is chosen.
 pub const PORT: u16 = 12445;

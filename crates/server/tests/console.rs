@@ -21,7 +21,7 @@ use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::records::Records as _;
 use offgate_core::text::{Email, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_server::{Running, ServerSettings, one_time_link, password_hash};
+use offgate_server::{LogSigner, Running, ServerSettings, one_time_link, password_hash};
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Outcome, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,7 +62,14 @@ impl House {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(FakeClock(AtomicI64::new(START * 1_000_000)));
         let randomness = Arc::new(Counter(AtomicU64::new(1)));
-        let store = Store::open(folder.path(), clock.clone(), randomness.clone()).expect("a store");
+        let signer = LogSigner::open(folder.path(), &*randomness).expect("a signer");
+        let store = Store::open(
+            folder.path(),
+            clock.clone(),
+            randomness.clone(),
+            Arc::new(signer),
+        )
+        .expect("a store");
         let settings = ServerSettings {
             data: folder.path().to_owned(),
             listen: "127.0.0.1:0".parse().expect("an address"),

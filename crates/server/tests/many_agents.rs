@@ -32,7 +32,7 @@ use offgate_link::acknowledgement::{Acknowledgement, SigningKey};
 use offgate_link::frame;
 use offgate_link::identity::{Identity, client_config, server_name};
 use offgate_link::message::{ToAgent, ToServer};
-use offgate_server::{ServerSettings, open_keys};
+use offgate_server::{LogSigner, ServerSettings, open_keys};
 use offgate_store::{Outcome, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -283,8 +283,14 @@ async fn live(number: u16, address: SocketAddr, connector: TlsConnector, told: T
 async fn a_thousand_at_once_are_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let randomness = Arc::new(Counter(AtomicU64::new(1)));
-    let store =
-        Store::open(folder.path(), Arc::new(FakeClock), randomness.clone()).expect("a store");
+    let signer = LogSigner::open(folder.path(), &*randomness).expect("a signer");
+    let store = Store::open(
+        folder.path(),
+        Arc::new(FakeClock),
+        randomness.clone(),
+        Arc::new(signer),
+    )
+    .expect("a store");
     let mut asked = Vec::new();
     for (actor, command) in commands() {
         let (store, id) = (store.clone(), CommandId::random(&*randomness));

@@ -29,7 +29,7 @@ use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_server::{ServerSettings, one_time_link};
+use offgate_server::{LogSigner, ServerSettings, one_time_link};
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Heard, Outcome, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -205,7 +205,14 @@ async fn pages_are_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(FakeClock(AtomicI64::new(1_795_000_000_000_000)));
     let randomness = Arc::new(Counter(AtomicU64::new(1)));
-    let store = Store::open(folder.path(), clock.clone(), randomness.clone()).expect("a store");
+    let signer = LogSigner::open(folder.path(), &*randomness).expect("a signer");
+    let store = Store::open(
+        folder.path(),
+        clock.clone(),
+        randomness.clone(),
+        Arc::new(signer),
+    )
+    .expect("a store");
     let settings = ServerSettings {
         data: folder.path().to_owned(),
         listen: "127.0.0.1:0".parse().expect("an address"),

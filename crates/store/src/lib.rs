@@ -7,6 +7,7 @@
 //! to decide; the store loads what that needs and applies what it says, in one transaction.
 
 pub mod activity;
+mod checkpoint;
 pub mod engine;
 mod error;
 mod projection;
@@ -17,6 +18,7 @@ mod store;
 pub mod users;
 mod writer;
 
+pub use checkpoint::{CheckpointSigner, SignerFailed};
 pub use engine::{Confirms, Heard, StoreIdentity, TableHead};
 pub use error::StoreError;
 pub use reader::{AgentContact, Reader, TableChanges};

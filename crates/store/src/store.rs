@@ -14,6 +14,7 @@ use offgate_core::parameters::{Clock, Randomness, Revision};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use crate::checkpoint::CheckpointSigner;
 use crate::engine::{Engine as _, Heard, StoreIdentity};
 use crate::error::StoreError;
 use crate::reader::Reader;
@@ -65,6 +66,7 @@ impl Readers {
 
 impl Store {
     /// Opens the store in a directory, makes both if they are not there, and starts its writer.
+    /// `signer` signs for the log.
     ///
     /// # Errors
     /// The directory or the database cannot be used, or a newer Offgate made it.
@@ -72,6 +74,7 @@ impl Store {
         directory: &Path,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
+        signer: Arc<dyn CheckpointSigner>,
     ) -> Result<Self, StoreError> {
         make_private(directory).map_err(StoreError::Directory)?;
         let path = directory.join(DATABASE_FILE);
@@ -88,6 +91,7 @@ impl Store {
             engine,
             clock,
             randomness,
+            signer,
             pulses: pulses.clone(),
         };
         std::thread::Builder::new()

@@ -18,6 +18,7 @@ use offgate_core::parameters::{Clock, Randomness, Revision};
 use offgate_core::refusal::Refusal;
 use tokio::sync::{oneshot, watch};
 
+use crate::checkpoint::CheckpointSigner;
 use crate::engine::{Batch, Engine, Heard};
 use crate::error::StoreError;
 use crate::projection::project;
@@ -134,6 +135,11 @@ pub(crate) struct Writer<E> {
     pub(crate) engine: E,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
+    #[expect(
+        dead_code,
+        reason = "signed checkpoints follow; everybody who opens a store is ready"
+    )]
+    pub(crate) signer: Arc<dyn CheckpointSigner>,
     pub(crate) pulses: Pulses,
 }
 

@@ -42,6 +42,7 @@ use self::process::AgentProcess;
 use self::station::Station;
 use self::wire::Switch;
 use crate::arguments::DemoArguments;
+use crate::books::open_store;
 use crate::exit::Failure;
 use crate::system::{SystemClock, SystemRandomness};
 use crate::terminal::{answer, talk};
@@ -81,11 +82,7 @@ pub(crate) fn run(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
     let folder = Folder::open(data, &*randomness)?;
-    let store = Store::open(
-        &folder.server(),
-        Arc::clone(&clock),
-        Arc::clone(&randomness),
-    )?;
+    let store = open_store(&folder.server(), &clock, &randomness)?;
     let _lock = serve::lock(&folder.server())?;
     let performance = if folder.is_founded() {
         Performance::Another

@@ -354,6 +354,7 @@ fn a_store_made_by_a_newer_build_is_not_opened() {
         directory.path(),
         clock,
         Arc::new(Counter(AtomicU64::new(0))),
+        Arc::new(LogKey::new()),
     );
     assert!(matches!(
         refused,

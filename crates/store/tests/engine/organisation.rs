@@ -21,7 +21,8 @@ use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site,
 use offgate_core::policy::{Group, Policy, PolicyHours, Schedule, Weekday, Window};
 use offgate_core::text::{Email, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_store::{Outcome, Store};
+use offgate_store::{CheckpointSigner, Outcome, SignerFailed, Store};
+use ring::signature::Ed25519KeyPair;
 
 pub(crate) const SERVER: Actor = Actor::ServerCommandLine;
 pub(crate) const START: i64 = 1_790_000_000;
@@ -43,6 +44,24 @@ impl Randomness for Counter {
     }
 }
 
+/// A log key that everybody knows.
+pub(crate) struct LogKey(Ed25519KeyPair, Vec<Vec<u8>>);
+impl LogKey {
+    pub(crate) fn new() -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
+        Self(pair, vec![b"a certificate".to_vec()])
+    }
+}
+impl CheckpointSigner for LogKey {
+    fn sign(&self, statement: &[u8]) -> Result<[u8; 64], SignerFailed> {
+        let signature = self.0.sign(statement);
+        signature.as_ref().try_into().map_err(|_| SignerFailed)
+    }
+    fn chain(&self) -> &[Vec<u8>] {
+        &self.1
+    }
+}
+
 pub(crate) struct Opened {
     pub(crate) store: Store,
     pub(crate) clock: Arc<FakeClock>,
@@ -52,7 +71,13 @@ pub(crate) struct Opened {
 pub(crate) fn open(directory: &Path, seed: u64) -> Opened {
     let clock = Arc::new(FakeClock(AtomicI64::new(START * 1_000_000)));
     let randomness = Arc::new(Counter(AtomicU64::new(seed << 32)));
-    let store = Store::open(directory, clock.clone(), randomness.clone()).expect("a store");
+    let store = Store::open(
+        directory,
+        clock.clone(),
+        randomness.clone(),
+        Arc::new(LogKey::new()),
+    )
+    .expect("a store");
     Opened {
         store,
         clock,
