@@ -49,6 +49,24 @@ pub enum Subject {
     Store,
 }
 
+/// Somebody about whom details are: they are kept under a key of that person's, and go with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Person {
+    /// A person who may open doors.
+    User(UserId),
+    /// Somebody who signs in.
+    Operator(OperatorId),
+}
+
+/// The details of an entry that are about one person, or about nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// Whose they are.
+    pub about: Option<Person>,
+    /// They.
+    pub details: Vec<Detail>,
+}
+
 /// One line of an entry's details. Values may be personal data; they never hold a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Detail {
@@ -69,6 +87,79 @@ pub struct Entry {
     pub subject: Subject,
     /// The particulars.
     pub details: Vec<Detail>,
+}
+
+impl Entry {
+    /// The details by whom they are about, in an order that is always the same; at least one, which
+    /// may be empty.
+    ///
+    /// What an entry tells of a person is that person's. That an operator is some person is that
+    /// person's too: it would name them after they were erased.
+    #[must_use]
+    pub fn payloads(&self) -> Vec<Payload> {
+        let subject = match self.subject {
+            Subject::User(user) => Some(Person::User(user)),
+            Subject::Operator(operator) => Some(Person::Operator(operator)),
+            _ => None,
+        };
+        let mut payloads = Vec::<Payload>::new();
+        let mut put = |about: Option<Person>, detail: Detail| match payloads
+            .iter_mut()
+            .find(|payload| payload.about == about)
+        {
+            Some(payload) => payload.details.push(detail),
+            None => payloads.push(Payload {
+                about,
+                details: vec![detail],
+            }),
+        };
+        for detail in &self.details {
+            let person = |text: &Option<String>| {
+                let user = text.as_ref().and_then(|text| text.parse().ok());
+                user.map(Person::User)
+            };
+            if detail.field == LINK {
+                let Detail {
+                    field,
+                    before,
+                    after,
+                } = detail.clone();
+                if let Some(was) = person(&before) {
+                    let after = None;
+                    put(
+                        Some(was),
+                        Detail {
+                            field,
+                            before,
+                            after,
+                        },
+                    );
+                }
+                if let Some(is) = person(&after) {
+                    let before = None;
+                    put(
+                        Some(is),
+                        Detail {
+                            field,
+                            before,
+                            after,
+                        },
+                    );
+                }
+            } else if COUNTS.contains(&detail.field) {
+                put(None, detail.clone());
+            } else {
+                put(subject, detail.clone());
+            }
+        }
+        if payloads.is_empty() {
+            payloads.push(Payload {
+                about: None,
+                details: Vec::new(),
+            });
+        }
+        payloads
+    }
 }
 
 /// Tells a change.
@@ -158,11 +249,8 @@ pub fn entry(change: &Change) -> Entry {
             kind: "user.removed",
             subject: Subject::User(tombstone.id),
             details: new([
-                ("PINs retired", Some(retired.len().to_string())),
-                (
-                    "lost cards blocked for good",
-                    Some(burned.len().to_string()),
-                ),
+                (COUNTS[0], Some(retired.len().to_string())),
+                (COUNTS[1], Some(burned.len().to_string())),
                 (
                     FREE_TEXT[1],
                     unconfirmed.as_ref().map(|note| note.as_str().to_owned()),
@@ -377,7 +465,7 @@ pub fn entry(change: &Change) -> Entry {
                         ("name", Some(operator.name.as_str().to_owned())),
                         ("e-mail", Some(operator.email.as_str().to_owned())),
                         ("role", Some(operator.role.name().to_owned())),
-                        ("is the person", operator.user.map(|user| user.to_string())),
+                        (LINK, operator.user.map(|user| user.to_string())),
                         (
                             "sign-in",
                             Some(
@@ -405,6 +493,10 @@ pub fn entry(change: &Change) -> Entry {
     }
 }
 
+/// The field that says which person an operator is.
+const LINK: &str = "is the person";
+/// Fields that tell of a person nothing but how many of something there were.
+const COUNTS: [&str; 2] = ["PINs retired", "lost cards blocked for good"];
 /// The fields in which somebody wrote why, freely.
 const FREE_TEXT: [&str; 2] = ["note", "done before every door confirmed, because"];
 

@@ -112,6 +112,18 @@ pub struct StoredDetail {
     pub after: Option<String>,
 }
 
+/// Why some of an entry's details cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// The person they are about was erased.
+    Erased {
+        /// When.
+        at: Timestamp,
+    },
+    /// Their key is not to be had: the vault was lost, or does not work just now.
+    Unreadable,
+}
+
 /// What a line tells.
 #[derive(Clone, PartialEq, Eq)]
 pub enum What {
@@ -125,8 +137,10 @@ pub enum What {
         kind: String,
         /// To what.
         subject: Subject,
-        /// The particulars; none left when they were erased.
+        /// The particulars that can be read.
         details: Vec<StoredDetail>,
+        /// Why there are others that cannot.
+        withheld: Option<Withheld>,
     },
     /// Something happened at a door.
     Door {

@@ -44,11 +44,21 @@ pub trait Engine: Send + 'static {
         work: &mut dyn FnMut(&mut dyn Batch) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
 
-    /// Takes what was deleted out of every file the engine keeps.
+    /// Has the keys of those who were erased destroyed, and takes what was deleted out of every file
+    /// the engine keeps.
     ///
     /// # Errors
     /// It could not be done now.
-    fn forget(&mut self) -> Result<(), StoreError>;
+    fn forget(&mut self) -> Result<Forgotten, StoreError>;
+}
+
+/// Whether what was deleted is gone from every file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It is.
+    Everywhere,
+    /// Somebody was reading; it has to be asked again.
+    NotYet,
 }
 
 /// Whether a door must come to refuse or to admit.

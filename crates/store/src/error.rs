@@ -1,5 +1,7 @@
 //! What may go wrong with a store, by what its caller will do about it.
 
+use crate::vault::VaultError;
+
 /// Why a store did not answer. Never "there is none": that is an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -9,6 +11,9 @@ pub enum StoreError {
     /// Whether the change was made is not known. Ask again under the same command id.
     #[error("whether this was carried out is not known; ask again under the same id")]
     OutcomeUnknown,
+    /// The vault, with the keys of people's details, does not work. Nothing was changed; try again.
+    #[error("the vault is not available just now")]
+    Vault(#[from] VaultError),
     /// What is stored makes no sense.
     #[error("the store is damaged: {0}")]
     Damaged(&'static str),

@@ -16,6 +16,7 @@ pub mod sign_in;
 mod sqlite;
 mod store;
 pub mod users;
+mod vault;
 mod writer;
 
 pub use checkpoint::{CheckpointSigner, SignerFailed};
@@ -24,4 +25,5 @@ pub use error::StoreError;
 pub use reader::{AgentContact, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;
 pub use store::Store;
+pub use vault::{Erased, RotationStep, VAULT_FOLDER, VaultError, WRAPPING_KEY_AGE};
 pub use writer::{Outcome, Pulse};

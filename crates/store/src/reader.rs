@@ -27,6 +27,7 @@ use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{Rows, activity, sign_in, tables, users};
 use crate::store::Readers;
 use crate::users::{LastSeen, Pending, UserCounts, UserPage, UserQuery};
+use crate::vault::Vault;
 
 /// What an agent's table has beyond a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +53,12 @@ pub struct AgentContact {
 #[derive(Clone)]
 pub struct Reader {
     readers: Arc<Readers>,
+    vault: Arc<Vault>,
 }
 
 impl Reader {
-    pub(crate) const fn new(readers: Arc<Readers>) -> Self {
-        Self { readers }
+    pub(crate) const fn new(readers: Arc<Readers>, vault: Arc<Vault>) -> Self {
+        Self { readers, vault }
     }
 
     fn with<T>(
@@ -64,7 +66,10 @@ impl Reader {
         ask: impl FnOnce(&Rows<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.readers.take()?;
-        let answer = ask(&Rows(&connection));
+        let answer = ask(&Rows {
+            connection: &connection,
+            vault: &self.vault,
+        });
         self.readers.give_back(connection);
         answer
     }
@@ -104,17 +109,17 @@ impl Reader {
 
     /// The position of the last change.
     pub fn head(&self) -> Result<Revision, StoreError> {
-        self.with(|rows| tables::head(rows.0))
+        self.with(|rows| tables::head(rows.connection))
     }
 
     /// An agent's table as a whole; none before anything was written for it.
     pub fn table_head(&self, agent: AgentId) -> Result<Option<TableHead>, StoreError> {
-        self.with(|rows| tables::table_head(rows.0, agent))
+        self.with(|rows| tables::table_head(rows.connection, agent))
     }
 
     /// A page of people.
     pub fn users(&self, query: &UserQuery, now: Timestamp) -> Result<UserPage, StoreError> {
-        self.with(|rows| users::users(rows.0, query, now))
+        self.with(|rows| users::users(rows, query, now))
     }
 
     /// How many people each filter finds, among those a search finds.
@@ -123,33 +128,33 @@ impl Reader {
         search: Option<&str>,
         now: Timestamp,
     ) -> Result<UserCounts, StoreError> {
-        self.with(|rows| users::counts(rows.0, search, now))
+        self.with(|rows| users::counts(rows.connection, search, now))
     }
 
     /// How many people some door has not confirmed, removed ones too.
     pub fn not_confirmed_count(&self) -> Result<u64, StoreError> {
-        self.with(|rows| users::not_confirmed_count(rows.0))
+        self.with(|rows| users::not_confirmed_count(rows.connection))
     }
 
     /// When and where somebody last opened a door or left by one.
     pub fn last_seen(&self, user: UserId) -> Result<Option<LastSeen>, StoreError> {
-        self.with(|rows| users::last_seen(rows.0, user))
+        self.with(|rows| users::last_seen(rows.connection, user))
     }
 
     /// The latest change about a person that doors must confirm.
     pub fn pending(&self, user: UserId) -> Result<Option<Pending>, StoreError> {
-        self.with(|rows| users::pending(rows.0, user))
+        self.with(|rows| users::pending(rows.connection, user))
     }
 
     /// The doors that know a person: those whose agent's table has an entry of theirs.
     pub fn doors_that_know(&self, user: UserId) -> Result<Vec<DoorId>, StoreError> {
-        self.with(|rows| tables::doors_that_know(rows.0, user))
+        self.with(|rows| tables::doors_that_know(rows.connection, user))
     }
 
     /// People whose last refusal some door has not confirmed in its own words, removed ones too, the
     /// latest first.
     pub fn not_confirmed(&self, limit: usize) -> Result<Vec<UserId>, StoreError> {
-        self.with(|rows| users::not_confirmed(rows.0, limit))
+        self.with(|rows| users::not_confirmed(rows.connection, limit))
     }
 
     /// Active people whose access ends between two moments, the earliest first.
@@ -159,12 +164,12 @@ impl Reader {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.with(|rows| users::access_ending(rows.0, from, until, limit))
+        self.with(|rows| users::access_ending(rows.connection, from, until, limit))
     }
 
     /// A page of what happened.
     pub fn activity(&self, query: &ActivityQuery) -> Result<ActivityPage, StoreError> {
-        self.with(|rows| activity::page(rows.0, query))
+        self.with(|rows| activity::page(rows, query))
     }
 
     /// How many lines there are that are newer than one, counted up to a hundred.
@@ -184,12 +189,12 @@ impl Reader {
 
     /// When an agent was heard; none if it never was.
     pub fn contact(&self, agent: AgentId) -> Result<Option<AgentContact>, StoreError> {
-        self.with(|rows| tables::contact(rows.0, agent))
+        self.with(|rows| tables::contact(rows.connection, agent))
     }
 
     /// The last revision an agent has acknowledged.
     pub fn acknowledged(&self, agent: AgentId) -> Result<Option<Revision>, StoreError> {
-        self.with(|rows| tables::acknowledged(rows.0, agent))
+        self.with(|rows| tables::acknowledged(rows.connection, agent))
     }
 
     /// The session with this token, unless it is over.
@@ -198,7 +203,7 @@ impl Reader {
         token: SecretHash,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        self.with(|rows| sign_in::session(rows.0, token, now))
+        self.with(|rows| sign_in::session(rows.connection, token, now))
     }
 
     /// What a one-time link is for, unless it was used or is over.
@@ -207,13 +212,13 @@ impl Reader {
         secret: SecretHash,
         now: Timestamp,
     ) -> Result<Option<LinkPurpose>, StoreError> {
-        self.with(|rows| sign_in::link(rows.0, secret, now))
+        self.with(|rows| sign_in::link(rows.connection, secret, now))
     }
 
     /// What the database engine finds wrong with its files, at most a hundred lines; none when
     /// all is well. Reads all of it.
     pub fn damage(&self) -> Result<Vec<String>, StoreError> {
-        self.with(|rows| tables::damage(rows.0))
+        self.with(|rows| tables::damage(rows.connection))
     }
 
     /// What an agent's table has beyond a revision; since none, all of it, and nothing to take

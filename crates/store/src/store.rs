@@ -10,7 +10,7 @@ use offgate_core::calendar::year;
 use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId};
-use offgate_core::parameters::{Clock, Randomness, Revision};
+use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
@@ -20,7 +20,8 @@ use crate::error::StoreError;
 use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::sqlite::{DATABASE_FILE, Sqlite};
-use crate::writer::{Answer, Job, Outcome, Pulse, Pulses, Request, Writer};
+use crate::vault::{Erased, RotationStep, Vault};
+use crate::writer::{Answer, Job, Outcome, Pulse, Pulses, Request, Traces, Writer};
 
 /// How many jobs may wait for the writer.
 const WAITING: usize = 4096;
@@ -37,6 +38,7 @@ pub struct Store {
     heard: watch::Receiver<Pulse>,
     identity: StoreIdentity,
     readers: Arc<Readers>,
+    vault: Arc<Vault>,
 }
 
 /// Connections for reading that nobody uses at the moment.
@@ -79,7 +81,12 @@ impl Store {
         make_private(directory).map_err(StoreError::Directory)?;
         let path = directory.join(DATABASE_FILE);
         make_private_file(&path).map_err(StoreError::Directory)?;
-        let engine = Sqlite::open(&path, &*randomness, year(clock.now()))?;
+        let vault = Arc::new(Vault::new(directory, Arc::clone(&randomness)));
+        if let Err(error) = vault.prepare(clock.now()) {
+            // Names in old entries cannot be read and new ones cannot be written; doors go on.
+            tracing::error!(%error, "the vault cannot be used");
+        }
+        let engine = Sqlite::open(&path, Arc::clone(&vault), &*randomness, year(clock.now()))?;
         let identity = engine.identity();
         let (requests, inbox) = sync_channel(WAITING);
         let ((changed, see_changed), (heard, see_heard)) = (watch::channel(0), watch::channel(0));
@@ -93,6 +100,7 @@ impl Store {
             randomness,
             signer,
             pulses: pulses.clone(),
+            traces: Traces::Left,
         };
         std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -113,6 +121,7 @@ impl Store {
             heard: see_heard,
             identity,
             readers,
+            vault,
         })
     }
 
@@ -270,6 +279,35 @@ impl Store {
         }
     }
 
+    /// Since when the vault's wrapping key is in use.
+    ///
+    /// # Errors
+    /// The vault cannot be used.
+    pub fn wrapping_key_since(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.vault.wrapped_since()?)
+    }
+
+    /// Replaces the vault's wrapping key: what an old copy of the vault holds cannot be opened
+    /// after that. Takes a third of a second for a million people, and tells of every step.
+    ///
+    /// # Errors
+    /// The vault cannot be used; one of both keys opens it.
+    pub fn replace_wrapping_key(
+        &self,
+        now: Timestamp,
+        done: &dyn Fn(RotationStep),
+    ) -> Result<(), StoreError> {
+        Ok(self.vault.rotate(now, done)?)
+    }
+
+    /// Everybody who was ever erased, in that order.
+    ///
+    /// # Errors
+    /// The vault cannot be used.
+    pub fn erasures(&self) -> Result<Vec<Erased>, StoreError> {
+        Ok(self.vault.erasures()?)
+    }
+
     /// Rises with every commit of a command, also of another process on this machine (then within
     /// a tenth of a second).
     #[must_use]
@@ -287,7 +325,7 @@ impl Store {
     /// What is on record.
     #[must_use]
     pub fn read(&self) -> Reader {
-        Reader::new(Arc::clone(&self.readers))
+        Reader::new(Arc::clone(&self.readers), Arc::clone(&self.vault))
     }
 }
 

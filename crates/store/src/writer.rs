@@ -19,13 +19,16 @@ use offgate_core::refusal::Refusal;
 use tokio::sync::{oneshot, watch};
 
 use crate::checkpoint::CheckpointSigner;
-use crate::engine::{Batch, Engine, Heard};
+use crate::engine::{Batch, Engine, Forgotten, Heard};
 use crate::error::StoreError;
 use crate::projection::project;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// How many jobs go into one transaction.
 const BATCH: usize = 256;
+
+/// How long after an erasure its traces are looked for again, while somebody was reading.
+const FORGET_AGAIN: Duration = Duration::from_millis(200);
 
 /// What became of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,15 +144,32 @@ pub(crate) struct Writer<E> {
     )]
     pub(crate) signer: Arc<dyn CheckpointSigner>,
     pub(crate) pulses: Pulses,
+    pub(crate) traces: Traces,
+}
+
+/// Whether files may still hold what was erased from the records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traces {
+    None,
+    Left,
 }
 
 impl<E: Engine> Writer<E> {
     /// Writes until every handle of the store is gone.
     pub(crate) fn run(mut self, requests: &Receiver<Request>) {
+        // A process before this one may have ended between an erasure and this.
+        self.forget();
         loop {
-            let first = match requests.recv_timeout(Duration::from_secs(3600)) {
+            let patience = match self.traces {
+                Traces::None => Duration::from_secs(3600),
+                Traces::Left => FORGET_AGAIN,
+            };
+            let first = match requests.recv_timeout(patience) {
                 Ok(first) => first,
-                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.forget();
+                    continue;
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let mut waiting = vec![first];
@@ -197,13 +217,24 @@ impl<E: Engine> Writer<E> {
             }
             Ok(())
         })?;
-        if erased == Erased::Somebody
-            && let Err(error) = self.engine.forget()
-        {
-            // They are erased from the records; traces go with the next checkpoint.
-            tracing::warn!(%error, "could not empty the write-ahead log after a removal");
+        if erased == Erased::Somebody {
+            self.traces = Traces::Left;
         }
+        self.forget();
         Ok(outcomes)
+    }
+
+    /// Takes what was erased from the records out of every file too; what somebody's reading keeps
+    /// there now is taken out after the next commit, or in a moment.
+    fn forget(&mut self) {
+        if self.traces == Traces::None {
+            return;
+        }
+        match self.engine.forget() {
+            Ok(Forgotten::Everywhere) => self.traces = Traces::None,
+            Ok(Forgotten::NotYet) => {}
+            Err(error) => tracing::warn!(%error, "what was erased is not out of every file yet"),
+        }
     }
 }
 

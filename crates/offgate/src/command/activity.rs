@@ -10,7 +10,9 @@ use offgate_core::place::{Direction, Door, ZoneName};
 use offgate_core::records::Records as _;
 use offgate_core::user::UserRecord;
 use offgate_store::Reader;
-use offgate_store::activity::{About, Activity, ActivityKinds, ActivityQuery, StoredDetail, What};
+use offgate_store::activity::{
+    About, Activity, ActivityKinds, ActivityQuery, StoredDetail, What, Withheld,
+};
 use serde_json::{Value, json};
 
 use super::furniture::pick;
@@ -98,6 +100,7 @@ fn line(reader: &Reader, item: &Activity, zone: &ZoneName) -> Result<Record, Fai
             kind,
             subject,
             details,
+            withheld,
         } => record
             .with("what", kind.as_str())
             .with("subject", named_subject(reader, *subject)?)
@@ -107,6 +110,12 @@ fn line(reader: &Reader, item: &Activity, zone: &ZoneName) -> Result<Record, Fai
                 details
                     .iter()
                     .map(|one| detail(one, zone))
+                    .chain(withheld.map(|why| match why {
+                        Withheld::Erased { at } => format!("erased on {}", shown(zone, at)),
+                        Withheld::Unreadable => {
+                            "cannot be read: its key is not in the vault".to_owned()
+                        }
+                    }))
                     .collect::<Vec<_>>(),
             )
             .with("revision", revision.number()),

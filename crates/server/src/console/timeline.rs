@@ -15,7 +15,7 @@ use offgate_core::place::{Direction, ZoneName};
 use offgate_core::records::Records as _;
 use offgate_core::table::admission::{Holder, Reason};
 use offgate_core::user::UserRecord;
-use offgate_store::activity::{Activity, StoredDetail, What};
+use offgate_store::activity::{Activity, StoredDetail, What, Withheld};
 use offgate_store::{Reader, StoreError};
 
 /// How a line looks.
@@ -145,13 +145,16 @@ impl<'r> Timeline<'r> {
                 kind,
                 subject,
                 details,
+                withheld,
                 ..
             } => {
                 let who = self.actor(*actor)?;
                 let whom = self.subject(*subject, details)?;
                 Ok(
                     self.write(at, Tone::Change, who, verb(kind).to_owned(), Some(whom), {
-                        self.particulars(details)
+                        let mut particulars = self.particulars(details);
+                        particulars.extend(withheld.map(|why| self.withheld(why)));
+                        particulars
                     }),
                 )
             }
@@ -232,6 +235,18 @@ impl<'r> Timeline<'r> {
                 field: detail.field.clone(),
             })
             .collect()
+    }
+
+    /// What stands where particulars cannot be read.
+    fn withheld(&self, why: Withheld) -> Particular {
+        Particular {
+            field: "what else was told".to_owned(),
+            before: None,
+            after: Some(match why {
+                Withheld::Erased { at } => format!("erased on {}", write_full(self.zone, at)),
+                Withheld::Unreadable => "cannot be read: its key is not in the vault".to_owned(),
+            }),
+        }
     }
 
     fn value(&self, field: &str, value: &str) -> String {

@@ -9,10 +9,12 @@ use offgate_core::log::Subject;
 use offgate_core::parameters::Timestamp;
 use rusqlite::{Connection, Row, ToSql, params};
 
+use super::payload;
+use super::read::Rows;
 use super::rows::{actor, all, id, one, revision};
 use crate::activity::{
     ACTIVITY_LIMIT, About, Activity, ActivityCursor, ActivityKinds, ActivityPage, ActivityQuery,
-    Source, StoredDetail, What,
+    Source, What,
 };
 use crate::error::StoreError;
 
@@ -121,8 +123,8 @@ const fn changes_sql(about: About) -> &'static str {
     macro_rules! changes {
         ($condition:literal) => {
             concat!(
-                "SELECT l.revision, l.at, l.actor, l.actor_id, l.kind, l.subject, l.subject_id, \
-                 d.details FROM log l LEFT JOIN log_detail d ON d.revision = l.revision WHERE ",
+                "SELECT l.revision, l.at, l.actor, l.actor_id, l.kind, l.subject, l.subject_id \
+                 FROM log l WHERE ",
                 $condition,
                 "(l.at, l.revision) < (:at, :number) \
                  ORDER BY l.at DESC, l.revision DESC LIMIT :limit"
@@ -178,11 +180,8 @@ const NEWEST: ActivityCursor = ActivityCursor {
 };
 
 /// A page of the timeline.
-pub(crate) fn page(
-    connection: &Connection,
-    query: &ActivityQuery,
-) -> Result<ActivityPage, StoreError> {
-    let transaction = connection.unchecked_transaction()?;
+pub(crate) fn page(rows: &Rows<'_>, query: &ActivityQuery) -> Result<ActivityPage, StoreError> {
+    let transaction = rows.connection.unchecked_transaction()?;
     let limit = query.limit.clamp(1, ACTIVITY_LIMIT);
     let one_more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let before = query.before.unwrap_or(NEWEST);
@@ -228,6 +227,17 @@ pub(crate) fn page(
     items.sort_by_key(|item| std::cmp::Reverse(item.cursor));
     let more = items.len() > limit;
     items.truncate(limit);
+    for item in &mut items {
+        if let What::Change {
+            revision,
+            details,
+            withheld,
+            ..
+        } = &mut item.what
+        {
+            (*details, *withheld) = payload::read(&transaction, rows.vault, *revision)?;
+        }
+    }
     Ok(ActivityPage {
         older: items.last().filter(|_| more).map(|item| item.cursor),
         items,
@@ -252,10 +262,9 @@ fn change(row: &Row<'_>) -> Result<Activity, StoreError> {
             actor: actor(&by, row.get(3)?)?,
             kind: row.get(4)?,
             subject: subject(&about, row.get(6)?)?,
-            details: row
-                .get::<_, Option<String>>(7)?
-                .map(|details| read_details(&details))
-                .unwrap_or_default(),
+            // Only for those that are shown: opening them costs something.
+            details: Vec::new(),
+            withheld: None,
         },
     })
 }
@@ -311,21 +320,6 @@ fn subject(name: &str, id: Option<[u8; 16]>) -> Result<Subject, StoreError> {
         ("store", None) => Subject::Store,
         _ => return Err(StoreError::Damaged("a log entry about nothing known")),
     })
-}
-
-/// Reads what [`super::batch`] wrote.
-fn read_details(text: &str) -> Vec<StoredDetail> {
-    let side = |text: &str| (text != "\u{0}").then(|| text.to_owned());
-    text.split('\u{1e}')
-        .filter_map(|line| {
-            let mut parts = line.splitn(3, '\u{1f}');
-            Some(StoredDetail {
-                field: parts.next().filter(|field| !field.is_empty())?.to_owned(),
-                before: parts.next().and_then(side),
-                after: parts.next().and_then(side),
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -18,18 +18,21 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::sign_in;
+use super::{given_up, sign_in};
 use crate::error::StoreError;
+use crate::vault::Vault;
 
 /// Applies one change at its position in the log.
 pub(super) fn change(
     connection: &Connection,
+    vault: &Vault,
     revision: Revision,
     change: &Change,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     Apply {
         connection,
+        vault,
         revision: number(revision),
         now,
     }
@@ -38,6 +41,7 @@ pub(super) fn change(
 
 struct Apply<'c> {
     connection: &'c Connection,
+    vault: &'c Vault,
     revision: i64,
     now: Timestamp,
 }
@@ -84,8 +88,8 @@ impl Apply<'_> {
                     "DELETE FROM credential WHERE id = ?1",
                     params![credential.id.as_bytes()],
                 )?;
-                retired.iter().try_for_each(|pin| self.retire(pin))?;
-                burned.iter().try_for_each(|token| self.burn(token))?;
+                given_up::retire(self.connection, self.vault, retired.as_slice(), self.now)?;
+                given_up::burn(self.connection, self.vault, burned.as_slice())?;
                 self.touch(credential.user)
             }
             Change::CredentialLost {
@@ -290,8 +294,8 @@ impl Apply<'_> {
             removed_by,
             revision: _,
         } = tombstone;
-        retired.iter().try_for_each(|pin| self.retire(pin))?;
-        burned.iter().try_for_each(|token| self.burn(token))?;
+        given_up::retire(self.connection, self.vault, retired, self.now)?;
+        given_up::burn(self.connection, self.vault, burned)?;
         self.run(
             "DELETE FROM credential WHERE user = ?1",
             params![id.as_bytes()],
@@ -302,11 +306,6 @@ impl Apply<'_> {
         )?;
         self.run(
             "DELETE FROM user_policy WHERE user = ?1",
-            params![id.as_bytes()],
-        )?;
-        self.run(
-            "DELETE FROM log_detail WHERE revision IN \
-             (SELECT revision FROM log WHERE subject = 'user' AND subject_id = ?1)",
             params![id.as_bytes()],
         )?;
         let (by, by_id) = actor_columns(*removed_by);
@@ -325,24 +324,6 @@ impl Apply<'_> {
                 by_id,
                 self.revision
             ],
-        )
-    }
-
-    fn retire(&self, pin: &RetiredPin) -> Result<(), StoreError> {
-        self.run(
-            "DELETE FROM retired_pin WHERE until <= ?1",
-            params![self.now.microseconds()],
-        )?;
-        self.run(
-            "INSERT OR REPLACE INTO retired_pin (digest, until) VALUES (?1, ?2)",
-            params![pin.digest.as_bytes(), pin.until.microseconds()],
-        )
-    }
-
-    fn burn(&self, token: &CardToken) -> Result<(), StoreError> {
-        self.run(
-            "INSERT OR IGNORE INTO burned_card (token) VALUES (?1)",
-            params![token.as_str()],
         )
     }
 

@@ -11,7 +11,7 @@ use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId,
     OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
-use offgate_core::log::{self, Detail, Subject};
+use offgate_core::log::{self, Person, Subject};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -26,16 +26,18 @@ use rusqlite::{Connection, params};
 use super::read::Rows;
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
-use super::{activity, apply, sign_in, users};
+use super::{activity, apply, payload, sign_in, users};
 use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead};
 use crate::error::StoreError;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
+use crate::vault::Keys;
 
 /// How long commands are remembered, in microseconds: a week.
 const REMEMBERED: i64 = 7 * 24 * 3600 * 1_000_000;
 
 pub(super) struct SqliteBatch<'c> {
     pub(super) connection: &'c Connection,
+    pub(super) keys: Keys<'c>,
     pub(super) identity: StoreIdentity,
 }
 
@@ -57,21 +59,14 @@ fn subject(subject: Subject) -> (&'static str, Option<[u8; 16]>) {
     }
 }
 
-/// Details as text: a line for each, with the field and both sides, parted by control characters
-/// that no checked text can contain.
-fn details(details: &[Detail]) -> String {
-    let line = |detail: &Detail| {
-        format!(
-            "{}\u{1f}{}\u{1f}{}",
-            detail.field,
-            detail.before.as_deref().unwrap_or("\u{0}"),
-            detail.after.as_deref().unwrap_or("\u{0}")
-        )
-    };
-    details.iter().map(line).collect::<Vec<_>>().join("\u{1e}")
-}
-
 impl SqliteBatch<'_> {
+    fn rows(&self) -> Rows<'_> {
+        Rows {
+            connection: self.connection,
+            vault: self.keys.vault(),
+        }
+    }
+
     fn run(&self, sql: &'static str, parameters: impl rusqlite::Params) -> Result<(), StoreError> {
         self.connection.prepare_cached(sql)?.execute(parameters)?;
         Ok(())
@@ -121,17 +116,12 @@ impl Batch for SqliteBatch<'_> {
         salt: [u8; 16],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        apply::change(self.connection, revision, change, now)?;
+        apply::change(self.connection, self.keys.vault(), revision, change, now)?;
         let entry = log::entry(change);
         if let Subject::User(user) = entry.subject {
-            users::index(self.connection, user)?;
+            users::index(&self.rows(), user)?;
         }
-        let details = details(&entry.details);
-        let hash = blake3::Hasher::new()
-            .update(b"offgate log details 1")
-            .update(&salt)
-            .update(details.as_bytes())
-            .finalize();
+        let (details_hash, payloads) = payload::make(&mut self.keys, revision, &entry, salt)?;
         let (actor, actor_id) = actor_columns(actor);
         let (subject, subject_id) = subject(entry.subject);
         self.run(
@@ -145,13 +135,14 @@ impl Batch for SqliteBatch<'_> {
                 entry.kind,
                 subject,
                 subject_id,
-                hash.as_bytes()
+                details_hash
             ],
         )?;
-        self.run(
-            "INSERT INTO log_detail (revision, salt, details) VALUES (?1, ?2, ?3)",
-            params![number(revision), salt, details],
-        )
+        payload::keep(self.connection, revision, &payloads)?;
+        if let Change::UserRemoved { tombstone, .. } = change {
+            payload::erase(self.connection, Person::User(tombstone.id), now)?;
+        }
+        Ok(())
     }
 
     fn people_with(
@@ -342,7 +333,7 @@ macro_rules! delegate {
         impl Records for SqliteBatch<'_> {
             type Error = StoreError;
             $(fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-                Rows(self.connection).$name($($argument),*)
+                self.rows().$name($($argument),*)
             })+
         }
     };

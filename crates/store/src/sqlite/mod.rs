@@ -6,6 +6,8 @@ pub(crate) mod activity;
 mod apply;
 mod batch;
 mod furniture;
+mod given_up;
+pub(crate) mod payload;
 mod people;
 mod read;
 mod rows;
@@ -14,6 +16,7 @@ pub(crate) mod tables;
 pub(crate) mod users;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::id::StoreId;
@@ -21,17 +24,19 @@ use offgate_core::parameters::{Epoch, Randomness};
 use offgate_core::pin::PinSalt;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use crate::engine::{Batch, Engine, StoreIdentity};
+use crate::engine::{Batch, Engine, Forgotten, StoreIdentity};
 use crate::error::StoreError;
+use crate::vault::{Keys, Vault};
 
 pub(crate) use read::Rows;
 
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_lists.sql"),
+    include_str!("../../migrations/0003_sealed_details.sql"),
 ];
 
 /// How long to wait for another process that writes.
@@ -51,6 +56,7 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
 /// The connection that writes.
 pub(crate) struct Sqlite {
     connection: Connection,
+    vault: Arc<Vault>,
     identity: StoreIdentity,
 }
 
@@ -58,16 +64,20 @@ impl Sqlite {
     /// Opens the database, makes it if there is none, and brings its schema up to date.
     pub(crate) fn open(
         path: &Path,
+        vault: Arc<Vault>,
         randomness: &dyn Randomness,
         first_year: i16,
     ) -> Result<Self, StoreError> {
         let mut connection = Connection::open(path)?;
         set_up(&connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        migrate(&mut connection, randomness, first_year)?;
-        let identity = Rows(&connection).identity()?;
+        if migrate(&mut connection, &vault, randomness, first_year)? == Migrated::TookOver {
+            empty_log(&connection)?;
+        }
+        let identity = identity(&connection)?;
         Ok(Self {
             connection,
+            vault,
             identity,
         })
     }
@@ -81,11 +91,19 @@ impl Sqlite {
     }
 }
 
+/// Whether opening a database left plain text of an older schema in the write-ahead log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Migrated {
+    Nothing,
+    TookOver,
+}
+
 fn migrate(
     connection: &mut Connection,
+    vault: &Vault,
     randomness: &dyn Randomness,
     first_year: i16,
-) -> Result<(), StoreError> {
+) -> Result<Migrated, StoreError> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -100,8 +118,19 @@ fn migrate(
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", number)?;
     }
+    let mut migrated = Migrated::Nothing;
+    if found < 3 {
+        let mut keys = Keys::new(vault);
+        payload::take_over(&transaction, &mut keys)?;
+        given_up::take_over(&transaction, vault)?;
+        keys.keep()?;
+        migrated = Migrated::TookOver;
+    }
     if found == 1 {
-        users::index_all(&transaction)?;
+        users::index_all(&Rows {
+            connection: &transaction,
+            vault,
+        })?;
     }
     let exists: Option<i64> = transaction
         .query_row("SELECT only FROM store", [], |row| row.get(0))
@@ -121,7 +150,18 @@ fn migrate(
         )?;
     }
     transaction.commit()?;
-    Ok(())
+    Ok(migrated)
+}
+
+/// Takes what was overwritten out of the write-ahead log too.
+fn empty_log(connection: &Connection) -> Result<Forgotten, StoreError> {
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(if busy == 0 {
+        Forgotten::Everywhere
+    } else {
+        Forgotten::NotYet
+    })
 }
 
 impl Engine for Sqlite {
@@ -136,10 +176,14 @@ impl Engine for Sqlite {
         let transaction = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        work(&mut batch::SqliteBatch {
+        let mut batch = batch::SqliteBatch {
             connection: &transaction,
+            keys: Keys::new(&self.vault),
             identity: self.identity,
-        })?;
+        };
+        work(&mut batch)?;
+        // A key is durable before anything that is sealed under it.
+        batch.keys.keep()?;
         // A commit that fails may still be found after a restart, so it is not "nothing happened".
         transaction
             .commit()
@@ -151,30 +195,27 @@ impl Engine for Sqlite {
             })
     }
 
-    fn forget(&mut self) -> Result<(), StoreError> {
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
+    fn forget(&mut self) -> Result<Forgotten, StoreError> {
+        payload::destroy_keys(&self.connection, &self.vault)?;
+        empty_log(&self.connection)
     }
 }
 
-impl Rows<'_> {
-    fn identity(&self) -> Result<StoreIdentity, StoreError> {
-        let found = self.0.query_row(
-            "SELECT id, epoch_counter, epoch_nonce, pin_salt FROM store",
-            [],
-            |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?)),
-        )?;
-        let (store, counter, nonce, salt) = found;
-        Ok(StoreIdentity {
-            store: StoreId::from_bytes(store),
-            epoch: Epoch {
-                counter: u64::try_from(counter).unwrap_or(0),
-                nonce,
-            },
-            pin_salt: PinSalt::from_bytes(salt),
-        })
-    }
+fn identity(connection: &Connection) -> Result<StoreIdentity, StoreError> {
+    let found = connection.query_row(
+        "SELECT id, epoch_counter, epoch_nonce, pin_salt FROM store",
+        [],
+        |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?)),
+    )?;
+    let (store, counter, nonce, salt) = found;
+    Ok(StoreIdentity {
+        store: StoreId::from_bytes(store),
+        epoch: Epoch {
+            counter: u64::try_from(counter).unwrap_or(0),
+            nonce,
+        },
+        pin_salt: PinSalt::from_bytes(salt),
+    })
 }
 
 #[cfg(test)]

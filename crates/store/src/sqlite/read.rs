@@ -20,15 +20,22 @@ use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
-use super::{furniture, people};
+use super::{furniture, given_up, people};
 use crate::error::StoreError;
+use crate::vault::Vault;
 
 /// The records, through one connection.
-pub(crate) struct Rows<'c>(pub(crate) &'c Connection);
+pub(crate) struct Rows<'c> {
+    pub(crate) connection: &'c Connection,
+    /// Knows what stands for the PINs and cards that were given up.
+    pub(crate) vault: &'c Vault,
+}
 
 impl Rows<'_> {
     fn count(&self, sql: &'static str, id: &[u8; 16]) -> Result<u64, StoreError> {
-        let count = one(self.0, sql, params![id], |row| Ok(row.get::<_, i64>(0)?))?;
+        let count = one(self.connection, sql, params![id], |row| {
+            Ok(row.get::<_, i64>(0)?)
+        })?;
         Ok(count
             .and_then(|count| u64::try_from(count).ok())
             .unwrap_or(0))
@@ -37,7 +44,7 @@ impl Rows<'_> {
     /// Active people whose end of access has come, at most a hundred.
     pub(crate) fn access_ended(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
         all(
-            self.0,
+            self.connection,
             "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends <= ?1 \
              AND status = 'active' LIMIT 100",
             params![now.microseconds()],
@@ -48,33 +55,33 @@ impl Rows<'_> {
     /// The agent with this key.
     pub(crate) fn agent_with_key(&self, key: &AgentKey) -> Result<Option<Agent>, StoreError> {
         one(
-            self.0,
+            self.connection,
             "SELECT id, revision, name, key, hash_key, enrolled_at, revoked_at FROM agent \
              WHERE key = ?1",
             params![key.0],
-            |row| furniture::agent(self.0, row),
+            |row| furniture::agent(self.connection, row),
         )
     }
 
     /// The doors an agent decides for.
     pub(crate) fn doors_of(&self, agent: AgentId) -> Result<Vec<Door>, StoreError> {
         all(
-            self.0,
+            self.connection,
             "SELECT id, revision, site, name, agent, lease_seconds FROM door \
              WHERE agent = ?1 ORDER BY id",
             params![agent.as_bytes()],
-            |row| furniture::door(self.0, row),
+            |row| furniture::door(self.connection, row),
         )
     }
 
     /// The latest invitations, the newest first, used and withdrawn ones too, at most a thousand.
     pub(crate) fn join_tokens(&self) -> Result<Vec<JoinToken>, StoreError> {
         all(
-            self.0,
+            self.connection,
             "SELECT id, secret, name, expires_at, state, used_by FROM join_token \
              ORDER BY expires_at DESC, id LIMIT 1000",
             [],
-            |row| furniture::join_token(self.0, row),
+            |row| furniture::join_token(self.connection, row),
         )
     }
 
@@ -85,7 +92,7 @@ impl Rows<'_> {
         revision: Revision,
     ) -> Result<Vec<DoorFacts>, StoreError> {
         all(
-            self.0,
+            self.connection,
             "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, k.renewed_at, \
              d.lease_seconds, d.agent FROM confirmation c \
              LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
@@ -120,18 +127,18 @@ macro_rules! furniture {
     ($($one:ident $all:ident $type:ident $id:ident $columns:literal;)+) => {$(
         fn $one(&self, id: $id) -> Result<Option<$type>, StoreError> {
             one(
-                self.0,
+                self.connection,
                 concat!("SELECT ", $columns, " WHERE id = ?1"),
                 params![id.as_bytes()],
-                |row| furniture::$one(self.0, row),
+                |row| furniture::$one(self.connection, row),
             )
         }
         fn $all(&self) -> Result<Vec<$type>, StoreError> {
             all(
-                self.0,
+                self.connection,
                 concat!("SELECT ", $columns, " ORDER BY id"),
                 [],
-                |row| furniture::$one(self.0, row),
+                |row| furniture::$one(self.connection, row),
             )
         }
     )+};
@@ -141,12 +148,12 @@ impl Records for Rows<'_> {
     type Error = StoreError;
 
     fn user(&self, id: UserId) -> Result<Option<UserRecord>, StoreError> {
-        people::user(self.0, id)
+        people::user(self.connection, id)
     }
 
     fn credential(&self, id: CredentialId) -> Result<Option<Credential>, StoreError> {
         one(
-            self.0,
+            self.connection,
             concat!(credential_columns!(), "WHERE id = ?1"),
             params![id.as_bytes()],
             people::credential,
@@ -155,7 +162,7 @@ impl Records for Rows<'_> {
 
     fn credentials_of(&self, user: UserId) -> Result<Vec<Credential>, StoreError> {
         all(
-            self.0,
+            self.connection,
             concat!(credential_columns!(), "WHERE user = ?1 ORDER BY id"),
             params![user.as_bytes()],
             people::credential,
@@ -164,10 +171,14 @@ impl Records for Rows<'_> {
 
     fn pin_use(&self, pin: &PinDigest, now: Timestamp) -> Result<PinUse, StoreError> {
         let taken = one(
-            self.0,
+            self.connection,
             "SELECT 1 FROM credential WHERE pin_digest = ?1 \
-             UNION ALL SELECT 1 FROM retired_pin WHERE digest = ?1 AND until > ?2",
-            params![pin.as_bytes(), now.microseconds()],
+             UNION ALL SELECT 1 FROM retired_pin WHERE pin = ?2 AND until > ?3",
+            params![
+                pin.as_bytes(),
+                given_up::pin(self.vault, pin)?,
+                now.microseconds()
+            ],
             |_| Ok(()),
         )?;
         Ok(taken.map_or(PinUse::Free, |()| PinUse::Taken))
@@ -175,16 +186,16 @@ impl Records for Rows<'_> {
 
     fn card_use(&self, token: &CardToken) -> Result<CardUse, StoreError> {
         let burned = one(
-            self.0,
-            "SELECT 1 FROM burned_card WHERE token = ?1",
-            params![token.as_str()],
+            self.connection,
+            "SELECT 1 FROM burned_card WHERE card = ?1",
+            params![given_up::card(self.vault, token)?],
             |_| Ok(()),
         )?;
         if burned.is_some() {
             return Ok(CardUse::Burned);
         }
         let holder = one(
-            self.0,
+            self.connection,
             "SELECT user FROM credential WHERE card_token = ?1",
             params![token.as_str()],
             |row| Ok(id!(row, 0, UserId)),
@@ -194,7 +205,7 @@ impl Records for Rows<'_> {
 
     fn plate_holders(&self, plate: &Plate) -> Result<Vec<Credential>, StoreError> {
         all(
-            self.0,
+            self.connection,
             concat!(credential_columns!(), "WHERE plate = ?1 ORDER BY id"),
             params![plate.as_str()],
             people::credential,
@@ -204,7 +215,7 @@ impl Records for Rows<'_> {
     fn pin_refusals(&self, actor: Actor, since: Timestamp) -> Result<u64, StoreError> {
         let (name, id) = actor_columns(actor);
         let count = one(
-            self.0,
+            self.connection,
             "SELECT count(*) FROM log WHERE kind = 'credential.pin-refused' AND actor = ?1 \
              AND actor_id IS ?2 AND at >= ?3",
             params![name, id, since.microseconds()],
@@ -256,25 +267,25 @@ impl Records for Rows<'_> {
 
     fn join_token(&self, id: JoinTokenId) -> Result<Option<JoinToken>, StoreError> {
         one(
-            self.0,
+            self.connection,
             "SELECT id, secret, name, expires_at, state, used_by FROM join_token WHERE id = ?1",
             params![id.as_bytes()],
-            |row| furniture::join_token(self.0, row),
+            |row| furniture::join_token(self.connection, row),
         )
     }
 
     fn join_token_with(&self, secret: &JoinSecretHash) -> Result<Option<JoinToken>, StoreError> {
         one(
-            self.0,
+            self.connection,
             "SELECT id, secret, name, expires_at, state, used_by FROM join_token WHERE secret = ?1",
             params![secret.0],
-            |row| furniture::join_token(self.0, row),
+            |row| furniture::join_token(self.connection, row),
         )
     }
 
     fn operator(&self, id: OperatorId) -> Result<Option<Operator>, StoreError> {
         one(
-            self.0,
+            self.connection,
             concat!(operator_columns!(), "WHERE id = ?1"),
             params![id.as_bytes()],
             people::operator,
@@ -283,7 +294,7 @@ impl Records for Rows<'_> {
 
     fn operators(&self) -> Result<Vec<Operator>, StoreError> {
         all(
-            self.0,
+            self.connection,
             concat!(operator_columns!(), "ORDER BY id"),
             [],
             people::operator,
@@ -292,7 +303,7 @@ impl Records for Rows<'_> {
 
     fn operator_by_email(&self, email: &Email) -> Result<Option<Operator>, StoreError> {
         one(
-            self.0,
+            self.connection,
             concat!(operator_columns!(), "WHERE email_folded = ?1"),
             params![fold(email.as_str())],
             people::operator,
@@ -300,9 +311,12 @@ impl Records for Rows<'_> {
     }
 
     fn calendars_from(&self) -> Result<i16, StoreError> {
-        one(self.0, "SELECT calendars_from FROM store", [], |row| {
-            Ok(row.get(0)?)
-        })?
+        one(
+            self.connection,
+            "SELECT calendars_from FROM store",
+            [],
+            |row| Ok(row.get(0)?),
+        )?
         .ok_or(StoreError::Damaged("a store without its own row"))
     }
 }

@@ -86,11 +86,11 @@ fn recent(now: Timestamp) -> i64 {
 
 /// A page of people.
 pub(crate) fn users(
-    connection: &Connection,
+    rows: &Rows<'_>,
     query: &UserQuery,
     now: Timestamp,
 ) -> Result<UserPage, StoreError> {
-    let transaction = connection.unchecked_transaction()?;
+    let transaction = rows.connection.unchecked_transaction()?;
     let mut page = UserPage {
         rows: Vec::new(),
         previous: None,
@@ -152,7 +152,10 @@ pub(crate) fn users(
         .last()
         .filter(|_| has_next)
         .map(|user| UserCursor::After(*user));
-    let rows = Rows(&transaction);
+    let rows = Rows {
+        connection: &transaction,
+        vault: rows.vault,
+    };
     for user in found {
         if let Some(UserRecord::Present(user)) = rows.user(user)? {
             page.rows.push(UserRow {
@@ -399,14 +402,14 @@ pub(crate) fn access_ending(
 }
 
 /// Writes anew the words by which somebody is found; nobody finds a removed person.
-pub(super) fn index(connection: &Connection, user: UserId) -> Result<(), StoreError> {
+pub(super) fn index(rows: &Rows<'_>, user: UserId) -> Result<(), StoreError> {
+    let connection = rows.connection;
     connection
         .prepare_cached(
             "DELETE FROM user_search WHERE rowid = \
              (SELECT number FROM user_search_row WHERE user = ?1)",
         )?
         .execute(params![user.as_bytes()])?;
-    let rows = Rows(connection);
     let Some(UserRecord::Present(person)) = rows.user(user)? else {
         return Ok(());
     };
@@ -451,16 +454,14 @@ pub(super) fn index(connection: &Connection, user: UserId) -> Result<(), StoreEr
 }
 
 /// Writes the words of everybody: a database of before there was search.
-pub(super) fn index_all(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn index_all(rows: &Rows<'_>) -> Result<(), StoreError> {
     let everybody = all(
-        connection,
+        rows.connection,
         "SELECT id FROM user WHERE first_name IS NOT NULL",
         [],
         |row| Ok(id!(row, 0, UserId)),
     )?;
-    everybody
-        .into_iter()
-        .try_for_each(|user| index(connection, user))
+    everybody.into_iter().try_for_each(|user| index(rows, user))
 }
 
 #[cfg(test)]
