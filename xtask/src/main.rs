@@ -1,6 +1,7 @@
 //! The chores of the project, run as `cargo xtask …`: tests, checks, and proofs too slow for every
 //! day. Owns how they are run; refuses to know what the product does.
 
+mod bench;
 mod browser;
 mod deep;
 mod dependencies;
@@ -17,6 +18,7 @@ cargo xtask test    everything the tests need on a fresh machine, then every tes
 cargo xtask check   format, lints, licences and sources of dependencies, documentation
 cargo xtask ci      check, then test: what must hold before a change is taken
 cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md
+cargo xtask bench [NAME…]  ratios to what the machine can do; kept in docs/performance.md
 cargo xtask pictures  the documentation's pictures, taken anew by the browser tests";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["ci"] => check().and_then(|()| test()),
         ["deep"] => deep::run_all(),
+        ["bench", names @ ..] => bench::run_named(names),
         ["pictures"] => pictures::take(),
         ["help" | "--help" | "-h"] => {
             say(HELP);

@@ -1,0 +1,185 @@
+//! A durable deactivation, from the caller's side: judged, applied to rows, log and door tables,
+//! committed and synced, answered.
+//!
+//! Two yardsticks: the disk itself (overwrite 4 KiB in a preallocated file and sync it), and the
+//! same store with one transaction for each of 64 callers, who wait for one another.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use offgate_core::id::UserId;
+
+use super::site::SiteStore;
+use crate::harness::{Bound, Ratio, Report, Round, Unit, take_turns};
+
+const PEOPLE: usize = 10_000;
+const DOORS: u8 = 1;
+const CALLERS: usize = 64;
+/// How often each caller of a turn calls, alone and among others.
+const ALONE: usize = 400;
+const AMONG: usize = 40;
+
+const DISK: &str = "overwrite of 4 KiB and fdatasync";
+const ONE: &str = "deactivations by one caller";
+const TOGETHER: &str = "deactivations by 64 callers at once";
+const APART: &str = "the same, one transaction each";
+const TOGETHER_LATE: &str = "99th percentile of 64 callers at once";
+const APART_LATE: &str = "the same, one transaction each, 99th percentile";
+
+pub(crate) fn run() -> anyhow::Result<Report> {
+    let site = SiteStore::new(DOORS, PEOPLE)?;
+    let disk = Disk::new()?;
+    let turn = |people: usize| {
+        let next = Cell::new(0);
+        move |site: &SiteStore| -> Vec<UserId> {
+            let from = next.get();
+            next.set((from + people) % (PEOPLE - people));
+            site.people[from..from + people].to_vec()
+        }
+    };
+    let (alone, together, apart) = (turn(ALONE), turn(CALLERS * AMONG), turn(CALLERS * 4));
+    let (site, disk) = (&site, &disk);
+    let measured = take_turns(vec![
+        Box::new(move |round| disk.measure(round)),
+        Box::new(move |round| {
+            let people = alone(site);
+            let begun = Instant::now();
+            for user in &people {
+                site.deactivate(*user)?;
+            }
+            round.record(ONE, Unit::PerSecond, rate(people.len(), begun));
+            site.reactivate(&people)
+        }),
+        Box::new(move |round| {
+            let people = together(site);
+            let names = (TOGETHER, TOGETHER_LATE);
+            callers(round, names, &people, |user| {
+                site.deactivate(user).map(drop)
+            })?;
+            site.reactivate(&people)
+        }),
+        Box::new(move |round| {
+            let people = apart(site);
+            let turnstile = Mutex::new(());
+            callers(round, (APART, APART_LATE), &people, |user| {
+                let _alone = turnstile.lock().unwrap_or_else(PoisonError::into_inner);
+                site.deactivate(user).map(drop)
+            })?;
+            site.reactivate(&people)
+        }),
+    ])?;
+    let ratio = |what, of, beside, bound| Ratio {
+        what,
+        of,
+        beside,
+        bound,
+    };
+    Ok(Report {
+        measured,
+        ratios: vec![
+            ratio(
+                "rate of durable deactivations beside the disk's own",
+                ONE,
+                DISK,
+                Bound::AtLeast {
+                    goal: 0.55,
+                    aim: 0.75,
+                },
+            ),
+            ratio(
+                "64 callers at once beside one transaction each",
+                TOGETHER,
+                APART,
+                Bound::AtLeast {
+                    goal: 8.0,
+                    aim: 12.0,
+                },
+            ),
+            ratio(
+                "their 99th percentile",
+                TOGETHER_LATE,
+                APART_LATE,
+                Bound::AtMost {
+                    goal: 0.25,
+                    aim: 0.15,
+                },
+            ),
+        ],
+    })
+}
+
+fn rate(number: usize, begun: Instant) -> f64 {
+    number as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// Lets callers share the people out among themselves, all at once; notes their rate and how long
+/// the slowest in a hundred waited.
+fn callers(
+    round: &mut Round,
+    (rate_name, late_name): (&'static str, &'static str),
+    people: &[UserId],
+    call: impl Fn(UserId) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let mut waits = std::thread::scope(|scope| {
+        let shares: Vec<_> = people
+            .chunks(people.len().div_ceil(CALLERS))
+            .map(|share| {
+                let call = &call;
+                scope.spawn(move || {
+                    let one = |user: &UserId| {
+                        let asked = Instant::now();
+                        call(*user).map(|()| asked.elapsed())
+                    };
+                    share.iter().map(one).collect::<Result<Vec<_>, _>>()
+                })
+            })
+            .collect();
+        let mut waits = Vec::new();
+        for share in shares {
+            match share.join() {
+                Ok(found) => waits.extend(found?),
+                Err(_) => bail!("a caller panicked"),
+            }
+        }
+        Ok(waits)
+    })?;
+    round.record(rate_name, Unit::PerSecond, rate(people.len(), begun));
+    waits.sort_unstable();
+    let late = waits.get(waits.len() * 99 / 100).context("nobody called")?;
+    round.record(late_name, Unit::Nanoseconds, late.as_nanos() as f64);
+    Ok(())
+}
+
+/// A file that never grows.
+struct Disk(File);
+
+impl Disk {
+    const PAGE: usize = 4096;
+    const PAGES: u64 = 256;
+
+    fn new() -> anyhow::Result<Self> {
+        let file = tempfile::tempfile_in(crate::machine::build_folder())?;
+        for page in 0..Self::PAGES {
+            file.write_all_at(&[1; Self::PAGE], page * Self::PAGE as u64)?;
+        }
+        file.sync_all()?;
+        Ok(Self(file))
+    }
+
+    fn measure(&self, round: &mut Round) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        for number in 0..ALONE as u64 {
+            let page = [number as u8; Self::PAGE];
+            let at = number % Self::PAGES * Self::PAGE as u64;
+            self.0.write_all_at(&page, at)?;
+            self.0.sync_data()?;
+        }
+        round.record(DISK, Unit::PerSecond, rate(ALONE, begun));
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! What is measured.
+
+mod deactivation;
+mod decision;
+mod random;
+mod site;
+
+use crate::harness::Report;
+
+/// One benchmark.
+pub(crate) struct Benchmark {
+    /// What it is called on the command line.
+    pub(crate) name: &'static str,
+    /// What it measures beside what.
+    pub(crate) what: &'static str,
+    /// Measures.
+    pub(crate) run: fn() -> anyhow::Result<Report>,
+}
+
+/// Every benchmark, in the order in which all are run.
+pub(crate) const ALL: &[Benchmark] = &[
+    Benchmark {
+        name: "decision",
+        what: "the door's decision beside the same work without the look-up",
+        run: decision::run,
+    },
+    Benchmark {
+        name: "deactivation",
+        what: "a durable deactivation beside the disk, and many at once",
+        run: deactivation::run,
+    },
+];
