@@ -15,6 +15,34 @@ pub(crate) struct Problem {
     pub(crate) words: String,
 }
 
+impl Problem {
+    /// What the field is called on the page, where several problems stand together.
+    pub(crate) fn label(&self) -> &'static str {
+        match self.field {
+            "first_name" => "First name",
+            "last_name" => "Last name",
+            "preferred_name" => "Preferred name",
+            "employee_number" => "Employee number",
+            "email" => "E-mail",
+            "phone" => "Phone",
+            "access_starts" => "Access starts",
+            "access_ends" => "Access ends",
+            "employment_ended_at" => "Employment ended at",
+            "reason" => "Reason",
+            "note" => "Note",
+            "method" => "Authentication method",
+            "pin" => "PIN",
+            "token" => "Card token",
+            "display_number" => "Number on the card",
+            "plate" => "Licence plate number",
+            "label" => "Label",
+            "name" => "Name",
+            "door" => "Doors",
+            _ => "",
+        }
+    }
+}
+
 /// Everything that is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Problems(Vec<Problem>);
