@@ -220,7 +220,7 @@ async fn export(
     let mut timeline = Timeline::new(&reader, &zone, signed_in.operator.role);
     let mut query = asked.query()?;
     query.limit = ACTIVITY_LIMIT;
-    let mut table = "time,who,what,whom\r\n".to_owned();
+    let mut table = "time,who,what,whom,why\r\n".to_owned();
     let mut lines = 0;
     loop {
         let found = reader.activity(&query)?;
@@ -248,7 +248,8 @@ async fn export(
 
 fn write_row(table: &mut String, line: &Line) {
     let whom = line.whom.as_ref().map_or("", |whom| whom.name.as_str());
-    let cells = [&line.datetime, &line.who.name, &line.words, whom].map(cell);
+    let because = line.because.unwrap_or_default();
+    let cells = [&line.datetime, &line.who.name, &line.words, whom, because].map(cell);
     // Writing to a string does not fail.
     let _ = write!(table, "{}\r\n", cells.join(","));
 }

@@ -91,6 +91,8 @@ pub(crate) struct Line {
     pub(crate) who: Party,
     pub(crate) words: String,
     pub(crate) whom: Option<Party>,
+    /// Why a door refused.
+    pub(crate) because: Option<&'static str>,
     pub(crate) particulars: Vec<Particular>,
 }
 
@@ -185,6 +187,7 @@ impl<'r> Timeline<'r> {
             who,
             words,
             whom,
+            because: None,
             particulars,
         }
     }
@@ -192,6 +195,10 @@ impl<'r> Timeline<'r> {
     fn at_a_door(&mut self, at: Timestamp, event: &DoorEvent) -> Result<Line, StoreError> {
         let door = self.subject(Subject::Door(event.door), &[])?;
         let with = event.presented.word();
+        let because = match event.happening {
+            Happening::Refused { reason, .. } => Some(because(reason)),
+            _ => None,
+        };
         let (tone, holder, words) = match event.happening {
             Happening::Granted { holder, .. } => {
                 (Tone::Granted, Some(holder), format!("({with}) opened"))
@@ -200,7 +207,7 @@ impl<'r> Timeline<'r> {
             Happening::Refused { reason, holder } => (
                 refusal_tone(reason, holder),
                 holder,
-                format!("({with}) was refused, {}, at", reason.name()),
+                format!("({with}) was refused at"),
             ),
             Happening::KeypadSlowed => {
                 let words = "makes everybody wait after several wrong PINs".to_owned();
@@ -218,7 +225,10 @@ impl<'r> Timeline<'r> {
                 Direction::Out => "Somebody",
             }),
         };
-        Ok(self.write(at, tone, who, words, Some(door), Vec::new()))
+        Ok(Line {
+            because,
+            ..self.write(at, tone, who, words, Some(door), Vec::new())
+        })
     }
 
     /// What may be read of the details, with instants in the site's zone.
@@ -401,6 +411,24 @@ const fn refusal_tone(reason: Reason, holder: Option<Holder>) -> Tone {
     match (reason, holder) {
         (Reason::Deactivated | Reason::Lost | Reason::Ended, _) => Tone::Alarm,
         _ => Tone::Refused,
+    }
+}
+
+/// Why a door refused, as it follows a colon.
+const fn because(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unknown => "not known there",
+        Reason::Deactivated => "deactivated",
+        Reason::NotStarted => "access has not started",
+        Reason::Ended => "access has ended",
+        Reason::Lost => "reported lost",
+        Reason::LockedDown => "the door is locked down",
+        Reason::CutOff => "the door was cut off for too long",
+        Reason::TooManyAttempts => "too many wrong PINs",
+        Reason::NoPolicy => "no policy names this door",
+        Reason::Holiday => "a holiday",
+        Reason::Schedule => "not at this hour",
+        Reason::ClockNotTrusted => "the door does not know what time it is",
     }
 }
 
