@@ -28,7 +28,9 @@ function dialogFor(sheet, from) {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    from.focus();
+    // It may have been drawn anew meanwhile.
+    const there = from.isConnected ? from : document.querySelector(`a[href="${from.getAttribute("href")}"]`);
+    there?.focus();
   });
   return { dialog, heading };
 }

@@ -12,6 +12,21 @@ speaker.setAttribute("aria-live", "polite");
 document.body.append(speaker);
 let speaking;
 
+// What says that the page is not kept up to date any more.
+const notice = document.getElementById("not-live");
+const SILENT_FOR = 5000;
+let silent;
+
+function unheard() {
+  silent ??= setTimeout(() => notice?.removeAttribute("hidden"), SILENT_FOR);
+}
+
+function heard() {
+  clearTimeout(silent);
+  silent = undefined;
+  notice?.setAttribute("hidden", "");
+}
+
 function announce(element) {
   const sentence = element.querySelector("[data-announce]")?.textContent;
   clearTimeout(speaking);
@@ -38,6 +53,8 @@ function open() {
     if (streams.has(address)) continue;
     const stream = new EventSource(address);
     stream.addEventListener("part", show);
+    stream.addEventListener("open", heard);
+    stream.addEventListener("error", unheard);
     streams.set(address, stream);
   }
 }
@@ -45,6 +62,8 @@ function open() {
 function close() {
   for (const stream of streams.values()) stream.close();
   streams.clear();
+  clearTimeout(silent);
+  silent = undefined;
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));

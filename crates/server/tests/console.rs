@@ -427,6 +427,10 @@ async fn an_operator_is_out_with_the_person_they_are() {
     house.operator("guard", Role::Guard, Some(user)).await;
     let cookie = house.sign_in("guard").await;
     assert_eq!(house.get("/users", &cookie).await.status(), 200);
+    let asked = |user: UserId| house.get(&format!("/users/{user}/deactivate"), &cookie);
+    let ends = "Their sign-in to the console ends.";
+    assert!(asked(user).await.says(ends));
+    assert!(!asked(house.person().await).await.says(ends));
     house
         .done(Command::DeactivateUser {
             user,
@@ -531,15 +535,15 @@ async fn bad_input_is_told_at_its_field_kept_and_changes_nothing() {
     let before = house.store.read().head().expect("a head");
     let long = "x".repeat(10_000);
     let cases = [
-        (format!("first_name={long}&last_name=Kept&method=none"), "At most 100 characters; this has 10000."),
+        (format!("first_name={long}&last_name=Kept&method=none"), ">First name: At most 100 characters; this has 10000."),
         ("first_name=A%00B&last_name=Kept&method=none".to_owned(), "U+0000"),
         ("first_name=A%E2%80%AEB&last_name=Kept&method=none".to_owned(), "U+202E"),
-        ("first_name=&last_name=Kept&method=none".to_owned(), "Enter something here."),
+        ("first_name=&last_name=Kept&method=none".to_owned(), ">First name: Enter something here."),
         ("first_name=A&last_name=Kept&method=pin&pin=12".to_owned(), "A PIN has 4 to 8 digits."),
         ("first_name=A&last_name=Kept&method=pin&pin=1234".to_owned(), "Choose another PIN."),
         (
             "first_name=A&last_name=Kept&method=none&access_starts=2027-05-02T08%3A00&access_ends=2027-05-01".to_owned(),
-            "Access must end after it starts.",
+            ">Access ends: Access must end after it starts.",
         ),
         ("first_name=A&last_name=Kept&method=none&access_ends=yesterday".to_owned(), "access_ends-problem"),
         ("first_name=A&last_name=Kept&method=magic".to_owned(), "Choose one of these."),

@@ -5,6 +5,7 @@
 use offgate_core::agent::Agent;
 use offgate_core::calendar::write_time;
 use offgate_core::confirmation::{Contact, works_alone_until};
+use offgate_core::id::AgentId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Door, LeaseLength, ZoneName};
 use offgate_core::records::Records as _;
@@ -113,8 +114,7 @@ pub(crate) fn of(reader: &Reader, door: &Door, now: Timestamp) -> Result<DoorSta
     };
     Ok(match heard.contact {
         Contact::Connected => {
-            let table = reader.table_head(agent)?.map(|head| head.revision);
-            if table <= reader.acknowledged(agent)? {
+            if has_latest_table(reader, agent)? {
                 DoorState::UpToDate
             } else {
                 DoorState::Behind
@@ -128,6 +128,12 @@ pub(crate) fn of(reader: &Reader, door: &Door, now: Timestamp) -> Result<DoorSta
             }
         }
     })
+}
+
+/// Whether an agent has acknowledged everything that concerns its doors.
+pub(crate) fn has_latest_table(reader: &Reader, agent: AgentId) -> Result<bool, StoreError> {
+    let table = reader.table_head(agent)?.map(|head| head.revision);
+    Ok(table <= reader.acknowledged(agent)?)
 }
 
 /// The name of the agent that decides for a door.

@@ -1,10 +1,11 @@
 //! What every page shows around its own content.
 
+use askama::Template;
 use offgate_core::operator::Role;
 use offgate_store::StoreError;
 
 use super::signed_in::SignedIn;
-use super::{Console, assets};
+use super::{Console, assets, times};
 
 /// The parts of the console, as its navigation names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,23 @@ pub(crate) struct NavigationLink {
     pub(crate) current: bool,
 }
 
+/// How many people some door has not confirmed, beside the link to all people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Template)]
+#[template(path = "parts/not_confirmed.html")]
+pub(crate) struct NotConfirmed {
+    count: u64,
+}
+
+impl NotConfirmed {
+    /// Where it stands on a page.
+    pub(crate) const ID: &'static str = "not-confirmed";
+
+    pub(crate) fn now(console: &Console) -> Result<Self, StoreError> {
+        let count = console.store.read().not_confirmed_count()?;
+        Ok(Self { count })
+    }
+}
+
 /// What every page shows around its own content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -104,8 +122,9 @@ pub(crate) struct Frame {
     pub(crate) operator: String,
     pub(crate) role: Role,
     pub(crate) links: Vec<NavigationLink>,
-    /// How many people some door has not confirmed.
-    pub(crate) not_confirmed: u64,
+    pub(crate) not_confirmed: NotConfirmed,
+    /// In which zone all times are.
+    pub(crate) zone: String,
     /// Whether there is a page of the demo's doors to point to.
     pub(crate) is_demo: bool,
     pub(crate) banner: Option<Banner>,
@@ -127,7 +146,8 @@ impl SignedIn {
                     current: other == section,
                 })
                 .collect(),
-            not_confirmed: console.store.read().not_confirmed_count()?,
+            not_confirmed: NotConfirmed::now(console)?,
+            zone: times::zone(&console.store.read())?.as_str().to_owned(),
             is_demo: console.is_demo,
             banner: None,
         })

@@ -15,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Console;
 use super::failure::Failure;
+use super::frame::NotConfirmed;
 use super::signed_in::SignedIn;
 
 /// How often a part is drawn anew although nothing was heard: time itself changes what is true.
@@ -45,6 +46,17 @@ impl Fragment {
     }
 }
 
+/// The parts of a page, and what stands beside its navigation.
+fn drawn(
+    console: &Console,
+    draw: &impl Fn() -> Result<Vec<Fragment>, Failure>,
+) -> Result<Vec<Fragment>, Failure> {
+    let mut fragments = draw()?;
+    let not_confirmed = NotConfirmed::now(console)?;
+    fragments.push(Fragment::of(NotConfirmed::ID, &not_confirmed)?);
+    Ok(fragments)
+}
+
 /// Draws parts again and again, and sends those that are not as they were, until the browser
 /// goes, the session ends, or the server stops.
 pub(crate) fn stream(
@@ -65,7 +77,7 @@ pub(crate) fn stream(
         loop {
             // A page that cannot be drawn now is drawn the next time; what is shown stays, and the
             // browser notices when the stream has ended for good.
-            if let Ok(fragments) = draw() {
+            if let Ok(fragments) = drawn(&console, &draw) {
                 for fragment in fragments {
                     if sent.get(fragment.id) == Some(&fragment.html) {
                         continue;

@@ -29,6 +29,8 @@ use super::{Console, times};
 
 /// How many people each list shows.
 const PEOPLE: usize = 20;
+/// How many people are looked at whom some door has not confirmed.
+const LOOKED_AT: usize = 200;
 /// How many doors that need a look are shown.
 const DOORS: usize = 20;
 /// How far ahead ends of access are shown.
@@ -61,7 +63,10 @@ struct TodayPage {
     online: usize,
     doors: usize,
     not_confirmed: u64,
+    /// People whom some door may still open for, as far as was looked.
     open: Vec<Person>,
+    /// Whether everybody was looked at whom some door has not confirmed.
+    looked_at_all: bool,
     troubles: Vec<DoorRow>,
     /// How many more doors need a look.
     more_troubles: usize,
@@ -88,6 +93,8 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         .into_iter()
         .filter(|item| item.at.plus(LATELY) > now)
         .collect();
+    let not_confirmed = reader.not_confirmed(LOOKED_AT)?;
+    let (open, looked_at_all) = open(&reader, &not_confirmed, &zone, now)?;
     Ok(TodayPage {
         frame: signed_in.frame(console, Section::Today)?,
         date: write_day(&zone, now),
@@ -95,7 +102,8 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         online: rows.iter().filter(online).count(),
         doors: rows.iter().filter(with_agent).count(),
         not_confirmed: reader.not_confirmed_count()?,
-        open: open(&reader, &zone, now)?,
+        open,
+        looked_at_all: looked_at_all && not_confirmed.len() < LOOKED_AT,
         ending: ending(&reader, &zone, now)?,
         days: Timeline::new(&reader, &zone, signed_in.operator.role).days(&lately)?,
         more_troubles: rows
@@ -111,10 +119,19 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
     })
 }
 
-/// People whom some door has neither confirmed nor stopped by its limit, with the sentence.
-fn open(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {
+/// People of some whom a door has neither confirmed nor stopped by its limit, with the sentence;
+/// and whether all of them were looked at.
+fn open(
+    reader: &Reader,
+    not_confirmed: &[UserId],
+    zone: &ZoneName,
+    now: Timestamp,
+) -> Result<(Vec<Person>, bool), StoreError> {
     let mut people = Vec::new();
-    for user in reader.not_confirmed(PEOPLE)? {
+    for &user in not_confirmed {
+        if people.len() == PEOPLE {
+            return Ok((people, false));
+        }
         let (name, standing) = match reader.user(user)? {
             Some(UserRecord::Present(person)) => (
                 person.profile.full_name(),
@@ -135,7 +152,7 @@ fn open(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>,
             });
         }
     }
-    Ok(people)
+    Ok((people, true))
 }
 
 fn ending(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {

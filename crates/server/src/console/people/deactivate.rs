@@ -39,11 +39,13 @@ struct DeactivatePage {
     name: String,
     initials: String,
     employee_number: Option<String>,
-    last_seen: Option<String>,
+    last_seen: Option<profile::SeenAt>,
     /// "Card ··4821 and PIN stop at 12 doors."
     effect: String,
     /// Doors that cannot be reached now.
     unreachable: Vec<String>,
+    /// Whether they are an operator, whose sign-in ends too.
+    signs_in: bool,
     reasons: Vec<(&'static str, &'static str)>,
     form: Form,
     problems: Problems,
@@ -72,6 +74,10 @@ fn draw(
         last_seen: profile::last_seen(&reader, person, &zone, now)?,
         effect: effect(&reader, person)?,
         unreachable: unreachable(console, &reader, person)?,
+        signs_in: reader
+            .operators()?
+            .iter()
+            .any(|operator| operator.user == Some(person.id)),
         reasons: DeactivationReason::CHOICES
             .into_iter()
             .map(|reason| (reason.name(), reason.label()))

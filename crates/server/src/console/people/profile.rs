@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use offgate_core::actor::Actor;
-use offgate_core::calendar::{write_full, write_minute, write_time};
+use offgate_core::calendar::{write_full, write_minute, write_rfc3339, write_time};
 use offgate_core::credential::{Credential, CredentialState};
 use offgate_core::operator::Role;
 use offgate_core::parameters::Timestamp;
@@ -21,6 +21,7 @@ use offgate_store::{Reader, StoreError};
 use serde::Deserialize;
 
 use super::{DoorsStanding, held, person};
+use crate::console::door_state::{self, DoorState};
 use crate::console::failure::Failure;
 use crate::console::frame::{Banner, Frame, Section};
 use crate::console::live::{self, Fragment};
@@ -75,20 +76,39 @@ pub(super) fn credential_line(credential: &Credential, zone: &ZoneName) -> Crede
     }
 }
 
+/// What a door does when a person stands at it now, in the order in which it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Does {
+    /// It has not said that it decides by what is written here.
+    NotConfirmed,
+    Opens,
+    Refuses,
+}
+
 /// What a person can do at one door now.
 struct DoorNow {
     name: String,
     href: String,
+    does: Does,
     label: &'static str,
     tone: &'static str,
     why: String,
-    opens: bool,
+}
+
+/// Where and when somebody was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeenAt {
+    pub(super) door: String,
+    pub(super) time: String,
+    pub(super) time_in_full: String,
+    pub(super) datetime: String,
 }
 
 /// What is remembered of a deactivation, in words.
 struct DeactivationWords {
     by: String,
     at: String,
+    datetime: String,
     reason: &'static str,
     employment_ended_at: String,
     /// For owners alone.
@@ -96,7 +116,7 @@ struct DeactivationWords {
 }
 
 #[derive(Template)]
-#[template(path = "people/profile.html", blocks = ["truth"])]
+#[template(path = "people/profile.html", blocks = ["tag", "truth", "now"])]
 struct ProfilePage {
     frame: Frame,
     id: String,
@@ -115,7 +135,7 @@ struct ProfilePage {
     email: Option<String>,
     phone: Option<String>,
     employee_number: Option<String>,
-    last_seen: Option<String>,
+    last_seen: Option<SeenAt>,
     doors: Vec<DoorNow>,
     days: Vec<DayOfLines>,
     more: bool,
@@ -142,11 +162,8 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
         }
     }
     let credentials = held(&reader, person.id)?;
-    let opens = doors.iter().filter(|door| door.opens).count();
     let truth = match (&person.standing, &standing) {
-        (Standing::Active, _) => {
-            format!("Can open {opens} of {} now.", counted(doors.len(), "door"))
-        }
+        (Standing::Active, _) => can_open(&doors),
         (Standing::Deactivated(_), Some(standing)) => standing.sentence.clone(),
         (Standing::Deactivated(_), None) => String::new(),
     };
@@ -180,13 +197,30 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
     })
 }
 
-/// "Front door, 17:02:14".
+/// "Can open 3 of 4 doors now. What 1 door does is not confirmed."
+fn can_open(doors: &[DoorNow]) -> String {
+    let count = |does| doors.iter().filter(|door| door.does == does).count();
+    let told = format!(
+        "Can open {} of {} now.",
+        count(Does::Opens),
+        counted(doors.len(), "door")
+    );
+    match count(Does::NotConfirmed) {
+        0 => told,
+        some => format!(
+            "{told} What {} would do is not confirmed.",
+            counted(some, "door")
+        ),
+    }
+}
+
+/// The door and the moment: "Front door, 17:02:14".
 pub(super) fn last_seen(
     reader: &Reader,
     person: &User,
     zone: &ZoneName,
     now: Timestamp,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<SeenAt>, StoreError> {
     let Some(seen) = reader.last_seen(person.id)? else {
         return Ok(None);
     };
@@ -194,41 +228,68 @@ pub(super) fn last_seen(
     let name = door
         .as_ref()
         .map_or("a deleted door", |door| door.name.as_str());
-    Ok(Some(format!("{name}, {}", write_time(zone, seen.at, now))))
+    Ok(Some(SeenAt {
+        door: name.to_owned(),
+        time: write_time(zone, seen.at, now),
+        time_in_full: write_full(zone, seen.at),
+        datetime: write_rfc3339(zone, seen.at),
+    }))
 }
 
-/// What the doors themselves would decide now, in the order of what concerns most.
+/// What the doors do now: by the same rules as they decide, as far as each has said that it has
+/// them. First what is not confirmed, then what opens.
 fn doors_now(reader: &Reader, person: &User, now: Timestamp) -> Result<Vec<DoorNow>, StoreError> {
     let mut doors = Vec::new();
     for opening in what_can_they_open(reader, person.id, now)? {
-        let (label, tone, opens, why) = match opening.decision {
+        let (decided, because) = match opening.decision {
             Decision::Granted { policy, .. } => {
                 let policy = reader.policy(policy)?;
                 let name = policy
                     .as_ref()
                     .map_or("a policy that was deleted", |policy| policy.name.as_str());
-                ("Opens", "confirmed", true, format!("By the policy {name}."))
+                (Does::Opens, format!("By the policy {name}."))
             }
-            Decision::WayOut(_) => (
-                "Opens",
-                "confirmed",
-                true,
-                "The way out is free.".to_owned(),
-            ),
-            Decision::Refused { reason, .. } => {
-                ("Refuses", "neutral", false, why(reason).to_owned())
+            Decision::WayOut(_) => (Does::Opens, "The way out is free.".to_owned()),
+            Decision::Refused { reason, .. } => (Does::Refuses, why(reason).to_owned()),
+        };
+        let door = &opening.door;
+        let has_latest = match door.agent {
+            Some(agent) => door_state::has_latest_table(reader, agent)?,
+            None => false,
+        };
+        let refuses = |why: &str| (Does::Refuses, "Refuses", why.to_owned());
+        let (does, label, why) = match door_state::of(reader, door, now)? {
+            DoorState::NoAgent => refuses("No agent decides for it yet, so it opens for nobody."),
+            DoorState::NeverHeard => refuses("Its agent has not been heard yet."),
+            DoorState::Refusing { .. } => {
+                refuses("It is cut off, and refuses everybody on the way in.")
             }
+            DoorState::UpToDate | DoorState::Behind | DoorState::OnItsOwn { .. } if !has_latest => {
+                let then = match decided {
+                    Does::Opens => "It has not confirmed the latest change; then it opens.",
+                    _ => "It has not confirmed the latest change; then it refuses.",
+                };
+                (Does::NotConfirmed, "Not confirmed", then.to_owned())
+            }
+            DoorState::UpToDate | DoorState::Behind | DoorState::OnItsOwn { .. } => match decided {
+                Does::Opens => (Does::Opens, "Opens", because),
+                _ => (Does::Refuses, "Refuses", because),
+            },
         };
         doors.push(DoorNow {
-            name: opening.door.name.as_str().to_owned(),
-            href: format!("/doors/{}", opening.door.id),
+            name: door.name.as_str().to_owned(),
+            href: format!("/doors/{}", door.id),
+            does,
             label,
-            tone,
+            tone: match does {
+                Does::NotConfirmed => "waiting",
+                Does::Opens => "confirmed",
+                Does::Refuses => "neutral",
+            },
             why,
-            opens,
         });
     }
-    doors.sort_by(|one, other| (!one.opens, &one.name).cmp(&(!other.opens, &other.name)));
+    doors.sort_by(|one, other| (one.does, &one.name).cmp(&(other.does, &other.name)));
     Ok(doors)
 }
 
@@ -296,6 +357,7 @@ fn deactivation(
     Ok(Some(DeactivationWords {
         by,
         at: write_full(zone, deactivation.at),
+        datetime: write_rfc3339(zone, deactivation.at),
         reason: deactivation.reason.label(),
         employment_ended_at: write_minute(zone, deactivation.employment_ended_at),
         note: note
@@ -312,10 +374,12 @@ async fn profile(
 ) -> Result<Response, Failure> {
     let mut shown = view(&console, &signed_in, &user)?;
     shown.frame.banner = match asked.done.as_str() {
-        "created" => Some(Banner::done(
-            "Created. Doors take it up within moments; a PIN is not shown again.",
+        "created" if shown.active => Some(Banner::done(
+            "Created. Each door opens for them once it has taken this up. A PIN is not shown again.",
         )),
-        "reactivated" => Some(Banner::done("Reactivated, with everything that was there.")),
+        "reactivated" if shown.active => Some(Banner::done(
+            "Reactivated. Each door opens for them again once it has confirmed.",
+        )),
         _ => None,
     };
     page(&shown)
@@ -328,6 +392,10 @@ async fn profile_live(
 ) -> Response {
     live::stream(console.clone(), signed_in.clone(), move || {
         let shown = view(&console, &signed_in, &user)?;
-        Ok(vec![Fragment::of("truth", &shown.as_truth())?])
+        Ok(vec![
+            Fragment::of("tag", &shown.as_tag())?,
+            Fragment::of("truth", &shown.as_truth())?,
+            Fragment::of("now", &shown.as_now())?,
+        ])
     })
 }

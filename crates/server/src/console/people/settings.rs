@@ -167,7 +167,9 @@ async fn ask(
     let mut shown = draw(&console, &signed_in, &person, details, another(&console))?;
     shown.frame.banner = match asked.done.as_str() {
         "saved" => Some(Banner::done("Saved.")),
-        "credential-added" => Some(Banner::done("Added. Doors take it up within moments.")),
+        "credential-added" => Some(Banner::done(
+            "Added. Each door opens for it once it has taken this up.",
+        )),
         "credential-removed" => Some(Banner::done(
             "Removed. The profile shows which doors have confirmed that they refuse it.",
         )),
@@ -175,7 +177,7 @@ async fn ask(
             "Reported lost. The profile shows which doors have confirmed that they refuse it.",
         )),
         "found" => Some(Banner::done(
-            "Reported found. Doors take it up within moments.",
+            "Reported found. Each door opens for it again once it has taken this up.",
         )),
         _ => None,
     };
