@@ -243,6 +243,31 @@ impl Browser {
         self.element(&xpath).await.text().await.expect("text")
     }
 
+    /// Waits until words are to be seen, which were on the page before.
+    pub(crate) async fn shown(&self, text: &str) {
+        let script = format!("return document.body.innerText.includes({});", json!(text));
+        let begun = Instant::now();
+        while self.ask(&script).await != Value::Bool(true) {
+            assert!(begun.elapsed() < PATIENCE, "{text:?} was never shown");
+        }
+    }
+
+    /// The number beside the link to all people.
+    pub(crate) async fn badge(&self) -> Option<String> {
+        let badge = self
+            .ask("return document.querySelector('.badge')?.textContent ?? null;")
+            .await;
+        badge.as_str().map(str::to_owned)
+    }
+
+    /// Waits until that number is this one, without loading the page again.
+    pub(crate) async fn until_badge(&self, number: Option<&str>) {
+        let begun = Instant::now();
+        while self.badge().await.as_deref() != number {
+            assert!(begun.elapsed() < PATIENCE, "never {number:?}");
+        }
+    }
+
     fn field_path(label: &str) -> String {
         format!("//*[@id=//label[normalize-space(.)='{label}']/@for]")
     }
