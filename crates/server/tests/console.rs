@@ -427,7 +427,10 @@ async fn an_operator_is_out_with_the_person_they_are() {
     house.operator("guard", Role::Guard, Some(user)).await;
     let cookie = house.sign_in("guard").await;
     assert_eq!(house.get("/users", &cookie).await.status(), 200);
-    let asked = |user: UserId| house.get(&format!("/users/{user}/deactivate"), &cookie);
+    let asked = async |user: UserId| {
+        let path = format!("/users/{user}/deactivate");
+        house.get(&path, &cookie).await
+    };
     let ends = "Their sign-in to the console ends.";
     assert!(asked(user).await.says(ends));
     assert!(!asked(house.person().await).await.says(ends));
