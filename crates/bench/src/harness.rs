@@ -14,6 +14,8 @@ pub(crate) enum Unit {
     Nanoseconds,
     /// How many there are in a second.
     PerSecond,
+    /// Memory or disk.
+    Bytes,
 }
 
 impl Unit {
@@ -22,6 +24,7 @@ impl Unit {
         let steps: &[(f64, &str)] = match self {
             Self::Nanoseconds => &[(1.0, " ns"), (1e3, " µs"), (1e6, " ms"), (1e9, " s")],
             Self::PerSecond => &[(1.0, " /s"), (1e3, " thousand/s"), (1e6, " million/s")],
+            Self::Bytes => &[(1.0, " B"), (1024.0, " KiB"), (1_048_576.0, " MiB")],
         };
         let fits = steps.iter().rev().find(|(from, _)| value >= *from);
         let (scale, name) = fits.unwrap_or(&steps[0]);
@@ -254,6 +257,7 @@ mod tests {
             (Unit::Nanoseconds, 108.4, "108 ns"),
             (Unit::Nanoseconds, 2_345_678.0, "2.35 ms"),
             (Unit::PerSecond, 63_320.0, "63.3 thousand/s"),
+            (Unit::Bytes, 22.61, "22.6 B"),
         ] {
             assert_eq!(unit.write(value), text);
         }

@@ -1,5 +1,6 @@
 //! What is measured.
 
+mod changes;
 mod deactivation;
 mod decision;
 mod random;
@@ -23,6 +24,11 @@ pub(crate) const ALL: &[Benchmark] = &[
         name: "decision",
         what: "the door's decision beside the same work without the look-up",
         run: decision::run,
+    },
+    Benchmark {
+        name: "changes",
+        what: "one change of a table beside building it, and what its look-up takes",
+        run: changes::run,
     },
     Benchmark {
         name: "deactivation",

@@ -3,9 +3,11 @@
 //! A pure function of the table, the door's state, what was presented, and the time. The door
 //! itself asks it, and so does the page that shows what a person can open.
 
+use std::cmp::Reverse;
+
 use super::entry::CredentialHash;
 use super::hours::Verdict;
-use super::{KnownDoor, KnownStanding, KnownState, Table};
+use super::{KnownStanding, KnownState, KnownUser, Table};
 use crate::agent::HashKey;
 use crate::credential::{CardToken, CredentialKind, Plate};
 use crate::id::{CredentialId, DoorId, PolicyId, UserId};
@@ -228,45 +230,37 @@ pub fn admit(
     direction: Direction,
     now: Timestamp,
 ) -> Decision {
-    let hash = presented.hash(&table.hash_key);
-    let first = (hash, CredentialId::from_bytes([0; 16]));
-    let last = (hash, CredentialId::from_bytes([0xff; 16]));
-    let holders = table
-        .credentials
-        .range(first..=last)
-        .map(|((_, credential), known)| {
-            (
-                Holder {
-                    credential: *credential,
-                    user: known.user,
-                },
-                known.state,
-            )
-        });
+    let held = table.credentials.held(presented.hash(&table.hash_key));
+    let holders = held.map(|held| {
+        let user = &table.users[held.user as usize];
+        let holder = Holder {
+            credential: held.credential,
+            user: user.id,
+        };
+        (holder, user, held.state)
+    });
     if direction == Direction::Out {
-        return Decision::WayOut(holders.map(|(holder, _)| holder).next());
+        return Decision::WayOut(holders.map(|(holder, ..)| holder).min());
     }
-    let mut refusal = (Reason::Unknown, None);
-    for (holder, credential) in holders {
-        match judge(
-            table,
-            state,
-            presented.kind(),
-            holder.user,
-            credential,
-            door,
-            now,
-        ) {
-            Ok(policy) => return Decision::Granted { holder, policy },
-            Err(reason) if refusal.1.is_none() || reason > refusal.0 => {
-                refusal = (reason, Some(holder));
-            }
-            Err(_) => {}
-        }
-    }
-    Decision::Refused {
-        reason: refusal.0,
-        holder: refusal.1,
+    let kind = presented.kind();
+    let judged = holders.map(|(holder, user, credential)| {
+        let judgement = judge(table, state, kind, user, credential, door, now);
+        (holder, judgement)
+    });
+    let first = judged.min_by_key(|(holder, judgement)| {
+        let furthest = judgement.map_or_else(|reason| reason as u8, |_| u8::MAX);
+        (Reverse(furthest), *holder)
+    });
+    match first {
+        Some((holder, Ok(policy))) => Decision::Granted { holder, policy },
+        Some((holder, Err(reason))) => Decision::Refused {
+            reason,
+            holder: Some(holder),
+        },
+        None => Decision::Refused {
+            reason: Reason::Unknown,
+            holder: None,
+        },
     }
 }
 
@@ -274,12 +268,11 @@ fn judge(
     table: &Table,
     state: DoorState,
     kind: CredentialKind,
-    user: UserId,
+    user: &KnownUser,
     credential: KnownState,
     door: DoorId,
     now: Timestamp,
 ) -> Result<PolicyId, Reason> {
-    let user = table.users.get(&user).ok_or(Reason::Unknown)?;
     if user.standing == KnownStanding::Deactivated {
         return Err(Reason::Deactivated);
     }
@@ -310,14 +303,15 @@ fn judge(
     if kind == CredentialKind::Pin && state.keypad == Keypad::Slowed {
         return Err(Reason::TooManyAttempts);
     }
-    let at = table.doors.get(&door).ok_or(Reason::NoPolicy)?;
+    let (door, at) = table.doors.find(&door).ok_or(Reason::NoPolicy)?;
     let bounded = user.starts_microseconds.is_some() || user.ends_microseconds.is_some();
+    let mut local = None;
     let mut refusal = Reason::NoPolicy;
-    for id in &user.policies {
+    for number in table.profiles.get(user.profile).into_iter().flatten() {
         let Some(policy) = table
             .policies
-            .get(id)
-            .filter(|policy| policy.doors.contains(&door))
+            .get(*number)
+            .filter(|policy| policy.doors.has(door))
         else {
             continue;
         };
@@ -325,13 +319,21 @@ fn judge(
             _ if !clock_trusted && (bounded || policy.schedule.is_some()) => {
                 Reason::ClockNotTrusted
             }
-            None => return Ok(*id),
-            Some(schedule) => match hours(table, at, schedule, now) {
-                Some(Verdict::Open) => return Ok(*id),
-                Some(Verdict::ClosedForHoliday) => Reason::Holiday,
-                // A schedule or clock that is not there admits nobody.
-                Some(Verdict::Closed) | None => Reason::Schedule,
-            },
+            None => return named(table, *number),
+            Some(schedule) => {
+                let clock = || table.sites.get(at.site).map(|clock| clock.local(now));
+                let local = *local.get_or_insert_with(clock);
+                let hours = table.schedules.get(schedule);
+                match local
+                    .zip(hours)
+                    .map(|((day, minute), it)| it.at(day, minute))
+                {
+                    Some(Verdict::Open) => return named(table, *number),
+                    Some(Verdict::ClosedForHoliday) => Reason::Holiday,
+                    // A schedule or clock that is not there admits nobody.
+                    Some(Verdict::Closed) | None => Reason::Schedule,
+                }
+            }
         };
         // A holiday comes before the hours in the order, whichever policy says so.
         refusal = match (refusal, reason) {
@@ -342,12 +344,7 @@ fn judge(
     Err(refusal)
 }
 
-fn hours(
-    table: &Table,
-    door: &KnownDoor,
-    schedule: crate::id::ScheduleId,
-    now: Timestamp,
-) -> Option<Verdict> {
-    let (day, minute) = table.clocks.get(&door.site)?.local(now);
-    Some(table.schedules.get(&schedule)?.at(day, minute))
+/// The policy with this number, as the answer names it.
+fn named(table: &Table, number: u32) -> Result<PolicyId, Reason> {
+    table.policies.id(number).copied().ok_or(Reason::NoPolicy)
 }

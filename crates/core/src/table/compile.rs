@@ -580,7 +580,7 @@ pub fn what_can_they_open<R: Records + ?Sized>(
 
 /// Gives a person without credentials one that exists in this table only.
 fn imagine_a_card(table: &mut Table, user: UserId) -> Option<Presented> {
-    let bytes = table.encoded.get(&EntryKey::user(user))?;
+    let bytes = table.entry(&EntryKey::user(user))?;
     let Ok(Entry::User(mut known)) = Entry::decode(bytes) else {
         return None;
     };

@@ -266,7 +266,8 @@ impl Entry {
         }
     }
 
-    fn read(bytes: &[u8]) -> Result<Self, minicbor::decode::Error> {
+    /// Reads bytes that are known to be the encoding of an entry.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, minicbor::decode::Error> {
         let mut decoder = minicbor::Decoder::new(bytes);
         decoder.array()?;
         match decoder.u8()? {

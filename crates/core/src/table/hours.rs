@@ -1,37 +1,59 @@
 //! Schedules as bits, and the clock of a site as a list of offsets.
 
 use crate::parameters::Timestamp;
-use crate::policy::{Day, Weekday};
+use crate::policy::Day;
 
 const DAY: usize = 1440;
-const WORDS: usize = 2 * DAY / 64;
+const WEEK: usize = 7 * DAY;
 
-/// What one day's windows cover: a bit for each minute of the day and of the day after, into
-/// which windows over midnight run on.
+/// A bit for each of some minutes.
 #[derive(Clone, Debug)]
-struct Program([u64; WORDS]);
+struct Minutes<const WORDS: usize>([u64; WORDS]);
 
-impl Program {
-    const CLOSED: Self = Self([0; WORDS]);
+impl<const WORDS: usize> Minutes<WORDS> {
+    const NONE: Self = Self([0; WORDS]);
 
-    fn open(&mut self, from: usize, length: usize) {
-        for minute in from..(from + length).min(2 * DAY) {
-            self.0[minute / 64] |= 1 << (minute % 64);
+    fn add(&mut self, minute: usize) {
+        if let Some(word) = self.0.get_mut(minute / 64) {
+            *word |= 1 << (minute % 64);
         }
     }
 
-    fn covers(&self, minute: usize) -> bool {
+    fn has(&self, minute: usize) -> bool {
         self.0
             .get(minute / 64)
             .is_some_and(|word| word >> (minute % 64) & 1 == 1)
     }
 }
 
+/// The minutes that windows cover. Those of a window's own day and those it runs on into the next
+/// are apart, because on holidays the days have windows of their own.
+#[derive(Clone, Debug)]
+struct Program<const WORDS: usize> {
+    own: Minutes<WORDS>,
+    run_on: Minutes<WORDS>,
+}
+
+impl<const WORDS: usize> Program<WORDS> {
+    const CLOSED: Self = Self {
+        own: Minutes::NONE,
+        run_on: Minutes::NONE,
+    };
+
+    /// Adds a window from a minute of the day that begins at `today`, by its length; what runs on
+    /// begins at `tomorrow`.
+    fn open(&mut self, today: usize, tomorrow: usize, from: usize, length: usize) {
+        let to = (from + length).min(2 * DAY);
+        (from..to.min(DAY)).for_each(|minute| self.own.add(today + minute));
+        (from.max(DAY)..to).for_each(|minute| self.run_on.add(tomorrow + minute - DAY));
+    }
+}
+
 /// A compiled schedule.
 #[derive(Clone, Debug)]
 pub(super) struct Hours {
-    week: [Program; 7],
-    holiday: Program,
+    week: Program<{ WEEK.div_ceil(64) }>,
+    holiday: Program<{ DAY.div_ceil(64) }>,
     /// Days since 1970, sorted.
     holidays: Vec<i32>,
 }
@@ -51,53 +73,56 @@ impl Hours {
     /// their length.
     pub(super) fn new(weekly: &[(u16, u16)], holiday: &[(u16, u16)], holidays: Vec<i32>) -> Self {
         let mut hours = Self {
-            week: [const { Program::CLOSED }; 7],
+            week: Program::CLOSED,
             holiday: Program::CLOSED,
             holidays,
         };
         for (from, length) in weekly {
-            let from = usize::from(*from);
-            if let Some(program) = hours.week.get_mut(from / DAY) {
-                program.open(from % DAY, usize::from(*length));
+            let (from, length) = (usize::from(*from), usize::from(*length));
+            let today = from / DAY * DAY;
+            if today < WEEK {
+                let tomorrow = (today + DAY) % WEEK;
+                hours.week.open(today, tomorrow, from % DAY, length);
             }
         }
         for (from, length) in holiday {
-            hours.holiday.open(usize::from(*from), usize::from(*length));
+            let (from, length) = (usize::from(*from), usize::from(*length));
+            hours.holiday.open(0, 0, from, length);
         }
         hours
     }
 
     /// What it says of a local day and minute: a window belongs to the day it starts on, so the
-    /// day's own program decides, or what ran on from the day before.
+    /// day's own windows decide, or what ran on from the day before.
     pub(super) fn at(&self, day: Day, minute: u16) -> Verdict {
         let minute = usize::from(minute);
-        let yesterday = Day(day.0.saturating_sub(1));
-        if self.program(day).covers(minute) || self.program(yesterday).covers(DAY + minute) {
+        let of_week = day.weekday() as usize * DAY + minute;
+        let (yesterday, today) = self.holidays_at(day);
+        let own = if today {
+            self.holiday.own.has(minute)
+        } else {
+            self.week.own.has(of_week)
+        };
+        let run_on = if yesterday {
+            self.holiday.run_on.has(minute)
+        } else {
+            self.week.run_on.has(of_week)
+        };
+        if own || run_on {
             Verdict::Open
-        } else if self.is_holiday(day) {
+        } else if today {
             Verdict::ClosedForHoliday
         } else {
             Verdict::Closed
         }
     }
 
-    fn is_holiday(&self, day: Day) -> bool {
-        self.holidays.binary_search(&day.0).is_ok()
-    }
-
-    fn program(&self, day: Day) -> &Program {
-        if self.is_holiday(day) {
-            return &self.holiday;
-        }
-        match day.weekday() {
-            Weekday::Monday => &self.week[0],
-            Weekday::Tuesday => &self.week[1],
-            Weekday::Wednesday => &self.week[2],
-            Weekday::Thursday => &self.week[3],
-            Weekday::Friday => &self.week[4],
-            Weekday::Saturday => &self.week[5],
-            Weekday::Sunday => &self.week[6],
-        }
+    /// Whether the day before and the day itself are holidays.
+    fn holidays_at(&self, day: Day) -> (bool, bool) {
+        let before = day.0.saturating_sub(1);
+        let from = self.holidays.partition_point(|holiday| *holiday < before);
+        let near = &self.holidays[from..self.holidays.len().min(from + 2)];
+        (near.contains(&before), near.contains(&day.0))
     }
 }
 
