@@ -11,6 +11,7 @@ pub mod actor;
 pub mod agent;
 pub mod calendar;
 pub mod change;
+pub mod checkpoint;
 pub mod command;
 pub mod confirmation;
 pub mod credential;
@@ -28,6 +29,7 @@ pub mod records;
 pub mod refusal;
 pub mod table;
 pub mod text;
+pub mod tree;
 pub mod user;
 
 pub use decide::{Decision, decide};
