@@ -4,7 +4,7 @@ use std::path::Path;
 
 use offgate_core::parameters::Randomness;
 use offgate_link::acknowledgement::SigningKey;
-use offgate_store::{CheckpointSigner, SignerFailed};
+use offgate_store::{CheckpointSigner, LogSignature, SignerFailed};
 
 use crate::keys::{KeysError, open as open_keys};
 
@@ -30,11 +30,10 @@ impl LogSigner {
 }
 
 impl CheckpointSigner for LogSigner {
-    fn sign(&self, statement: &[u8]) -> Result<[u8; 64], SignerFailed> {
-        Ok(self.key.sign(statement))
-    }
-
-    fn chain(&self) -> &[Vec<u8>] {
-        &self.chain
+    fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
+        Ok(LogSignature {
+            signature: self.key.sign(statement),
+            chain: self.chain.clone(),
+        })
     }
 }

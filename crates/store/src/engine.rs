@@ -8,12 +8,14 @@ use std::collections::BTreeSet;
 
 use offgate_core::actor::Actor;
 use offgate_core::change::Change;
+use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, PolicyId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinSalt;
 use offgate_core::records::Records;
 use offgate_core::table::entry::{EntryKey, TableHash};
+use offgate_core::tree::TreeHash;
 
 use crate::error::StoreError;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
@@ -107,6 +109,16 @@ pub trait Batch: Records<Error = StoreError> {
     /// # Errors
     /// Here and below: the engine could not do it.
     fn head(&self) -> Result<Revision, StoreError>;
+    /// The log as a tree: its size, which is the position of the last change, and its root.
+    fn tree(&mut self) -> Result<(Revision, TreeHash), StoreError>;
+    /// The newest checkpoint.
+    fn newest_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError>;
+    /// Keeps a checkpoint, in place of an earlier one of the same day.
+    fn keep_checkpoint(
+        &mut self,
+        checkpoint: &Checkpoint,
+        signed: &SignedCheckpoint,
+    ) -> Result<(), StoreError>;
     /// The revision that a command with this id led to, if it was carried out.
     fn carried_out(&self, id: CommandId) -> Result<Option<Revision>, StoreError>;
     /// Remembers that a command was carried out, and forgets those of more than a week ago.
@@ -116,7 +128,8 @@ pub trait Batch: Records<Error = StoreError> {
         revision: Revision,
         now: Timestamp,
     ) -> Result<(), StoreError>;
-    /// Applies a change to the rows and writes its log entry at `revision`.
+    /// Applies a change to the rows, and writes its log entry at `revision`, which is the size of
+    /// the tree that ends with it.
     fn apply(
         &mut self,
         actor: Actor,
@@ -188,9 +201,38 @@ pub trait Batch: Records<Error = StoreError> {
     ) -> Result<Option<LinkPurpose>, StoreError>;
     /// Notes that no agent is connected: the server has just started.
     fn nobody_connected(&mut self) -> Result<(), StoreError>;
+    /// Keeps what an agent has seen of the log, and whether it goes on from there.
+    fn witness(
+        &mut self,
+        agent: AgentId,
+        seen: Witnessed,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
     /// Notes that an agent was heard.
     fn contact(&mut self, agent: AgentId, contact: Heard, now: Timestamp)
     -> Result<(), StoreError>;
+}
+
+/// What an agent says it has seen of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Witnessed {
+    /// The epoch of the checkpoint it holds.
+    pub epoch: Epoch,
+    /// How many entries the log had then.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: TreeHash,
+    /// Whether the log that it was shown goes on from there.
+    pub verdict: Verdict,
+}
+
+/// What an agent says of the history that it was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has seen this much of it, and nothing else was heard.
+    Seen,
+    /// It does not continue what was seen: the log was rewritten or cut, or this store is a copy.
+    Doubted,
 }
 
 /// How an agent was heard.

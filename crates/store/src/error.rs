@@ -1,5 +1,6 @@
 //! What may go wrong with a store, by what its caller will do about it.
 
+use crate::checkpoint::SignerFailed;
 use crate::vault::VaultError;
 
 /// Why a store did not answer. Never "there is none": that is an answer.
@@ -25,6 +26,12 @@ pub enum StoreError {
         /// The newest this build knows.
         known: i64,
     },
+    /// The log could not be signed for. Nothing was changed.
+    #[error("the log could not be signed for")]
+    NotSigned(#[from] SignerFailed),
+    /// An older Offgate made it, and it was not opened by this one yet.
+    #[error("the store was made by an older Offgate; `offgate serve` brings it up to date")]
+    TooOld,
     /// The data directory cannot be used.
     #[error("the data directory cannot be used")]
     Directory(#[source] std::io::Error),

@@ -7,6 +7,7 @@
 //! to decide; the store loads what that needs and applies what it says, in one transaction.
 
 pub mod activity;
+mod audit;
 mod checkpoint;
 pub mod engine;
 mod error;
@@ -19,8 +20,9 @@ pub mod users;
 mod vault;
 mod writer;
 
-pub use checkpoint::{CheckpointSigner, SignerFailed};
-pub use engine::{Confirms, Heard, StoreIdentity, TableHead};
+pub use audit::{Audit, Finding};
+pub use checkpoint::{CheckpointSigner, LogSignature, SignerFailed};
+pub use engine::{Confirms, Heard, StoreIdentity, TableHead, Verdict, Witnessed};
 pub use error::StoreError;
 pub use reader::{AgentContact, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;

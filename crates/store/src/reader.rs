@@ -1,9 +1,11 @@
 //! Reading what is on record: short, indexed questions, asked where their answer is needed.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
+use offgate_core::checkpoint::SignedCheckpoint;
 use offgate_core::confirmation::{Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::id::{
@@ -11,20 +13,24 @@ use offgate_core::id::{
     PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::operator::Operator;
-use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::parameters::{Randomness, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::table::entry::EntryKey;
 use offgate_core::text::Email;
+use offgate_core::tree::TreeHash;
 use offgate_core::user::UserRecord;
 
 use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
+use crate::audit::Audit;
 use crate::engine::TableHead;
 use crate::error::StoreError;
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
-use crate::sqlite::{Rows, activity, sign_in, tables, users};
+use crate::sqlite::{
+    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, log_tree, sign_in, tables, users,
+};
 use crate::store::Readers;
 use crate::users::{LastSeen, Pending, UserCounts, UserPage, UserQuery};
 use crate::vault::Vault;
@@ -59,6 +65,20 @@ pub struct Reader {
 impl Reader {
     pub(crate) const fn new(readers: Arc<Readers>, vault: Arc<Vault>) -> Self {
         Self { readers, vault }
+    }
+
+    /// Reads the store in a directory without opening it for anything else: whether or not a
+    /// server runs, and whatever is wrong with its log. Makes and changes nothing.
+    ///
+    /// # Errors
+    /// There is none, or another Offgate made it.
+    pub fn of(directory: &Path, randomness: Arc<dyn Randomness>) -> Result<Self, StoreError> {
+        let readers = Readers::new(directory.join(DATABASE_FILE));
+        let connection = readers.take()?;
+        Sqlite::check_schema(&connection)?;
+        readers.give_back(connection);
+        let vault = Arc::new(Vault::new(directory, randomness));
+        Ok(Self::new(Arc::new(readers), vault))
     }
 
     fn with<T>(
@@ -110,6 +130,32 @@ impl Reader {
     /// The position of the last change.
     pub fn head(&self) -> Result<Revision, StoreError> {
         self.with(|rows| tables::head(rows.connection))
+    }
+
+    /// The newest signed checkpoint of the log; every open store has one.
+    pub fn newest_checkpoint(&self) -> Result<SignedCheckpoint, StoreError> {
+        self.with(|rows| checkpoints::newest(rows.connection))?
+            .ok_or(StoreError::Damaged("the log has no checkpoint"))
+    }
+
+    /// The bytes of an entry's leaf in the log's tree; none if there is no such entry.
+    pub fn leaf(&self, entry: Revision) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(|rows| log_tree::leaf_bytes(rows.connection, entry))
+    }
+
+    /// Proves that the log up to the revision `size` has this entry.
+    pub fn inclusion(&self, entry: Revision, size: Revision) -> Result<Vec<TreeHash>, StoreError> {
+        self.with(|rows| log_tree::inclusion(rows.connection, entry, size))
+    }
+
+    /// Proves that the log up to one revision continues the log up to an earlier one.
+    pub fn consistency(&self, old: Revision, new: Revision) -> Result<Vec<TreeHash>, StoreError> {
+        self.with(|rows| log_tree::consistency(rows.connection, old, new))
+    }
+
+    /// Walks the whole log and computes again what is stored of it. Reads all of it.
+    pub fn audit(&self) -> Result<Audit, StoreError> {
+        self.with(|rows| audit::audit(rows.connection, rows.vault))
     }
 
     /// An agent's table as a whole; none before anything was written for it.
@@ -190,6 +236,12 @@ impl Reader {
     /// When an agent was heard; none if it never was.
     pub fn contact(&self, agent: AgentId) -> Result<Option<AgentContact>, StoreError> {
         self.with(|rows| tables::contact(rows.connection, agent))
+    }
+
+    /// The agents that say that the log does not continue what they have seen, and since when; the
+    /// first of them first, at most a hundred.
+    pub fn doubts(&self) -> Result<Vec<(AgentId, Timestamp)>, StoreError> {
+        self.with(|rows| tables::doubts(rows.connection))
     }
 
     /// The last revision an agent has acknowledged.

@@ -14,8 +14,8 @@ use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use crate::checkpoint::CheckpointSigner;
-use crate::engine::{Engine as _, Heard, StoreIdentity};
+use crate::checkpoint::{self, CheckpointSigner};
+use crate::engine::{Engine as _, Heard, StoreIdentity, Witnessed};
 use crate::error::StoreError;
 use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
@@ -48,6 +48,13 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
+    pub(crate) const fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         // A panic while a list of connections is pushed to leaves the list as good as it was.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -68,10 +75,10 @@ impl Readers {
 
 impl Store {
     /// Opens the store in a directory, makes both if they are not there, and starts its writer.
-    /// `signer` signs for the log.
+    /// `signer` signs for the log, in the transaction of every batch that changes it.
     ///
     /// # Errors
-    /// The directory or the database cannot be used, or a newer Offgate made it.
+    /// The directory or the database cannot be used, the signer fails, or a newer Offgate made it.
     pub fn open(
         directory: &Path,
         clock: Arc<dyn Clock>,
@@ -86,7 +93,8 @@ impl Store {
             // Names in old entries cannot be read and new ones cannot be written; doors go on.
             tracing::error!(%error, "the vault cannot be used");
         }
-        let engine = Sqlite::open(&path, Arc::clone(&vault), &*randomness, year(clock.now()))?;
+        let mut engine = Sqlite::open(&path, Arc::clone(&vault), &*randomness, year(clock.now()))?;
+        checkpoint::sign_when_opened(&mut engine, &*signer, clock.now())?;
         let identity = engine.identity();
         let (requests, inbox) = sync_channel(WAITING);
         let ((changed, see_changed), (heard, see_heard)) = (watch::channel(0), watch::channel(0));
@@ -106,10 +114,7 @@ impl Store {
             .name("store-writer".to_owned())
             .spawn(move || writer.run(&inbox))
             .map_err(StoreError::Directory)?;
-        let readers = Arc::new(Readers {
-            path,
-            idle: Mutex::new(Vec::new()),
-        });
+        let readers = Arc::new(Readers::new(path));
         let watched = Arc::downgrade(&readers);
         std::thread::Builder::new()
             .name("store-watcher".to_owned())
@@ -199,6 +204,14 @@ impl Store {
     /// The store could not do it.
     pub async fn record_contact(&self, agent: AgentId, heard: Heard) -> Result<(), StoreError> {
         self.note(Job::Contact { agent, heard }).await
+    }
+
+    /// Keeps what an agent says it has seen of the log.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_witness(&self, agent: AgentId, seen: Witnessed) -> Result<(), StoreError> {
+        self.note(Job::Witness { agent, seen }).await
     }
 
     /// Notes that no agent is connected: whoever was connected to an earlier server is not now.

@@ -1,8 +1,8 @@
 //! The one thread that writes.
 //!
 //! It takes every job that is waiting into one transaction (group commit), judges each command
-//! against the state the one before it left, and answers after the commit. A batch that fails is
-//! run again job by job, so that one bad job costs its neighbours nothing but time.
+//! against the state the one before it left, signs for the log if that has grown, and answers after
+//! the commit. A batch that fails is run again job by job, so that one bad job costs its neighbours nothing but time.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -18,8 +18,8 @@ use offgate_core::parameters::{Clock, Randomness, Revision};
 use offgate_core::refusal::Refusal;
 use tokio::sync::{oneshot, watch};
 
-use crate::checkpoint::CheckpointSigner;
-use crate::engine::{Batch, Engine, Forgotten, Heard};
+use crate::checkpoint::{self, CheckpointSigner};
+use crate::engine::{Batch, Engine, Forgotten, Heard, Verdict, Witnessed};
 use crate::error::StoreError;
 use crate::projection::project;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
@@ -59,6 +59,10 @@ pub(crate) enum Job {
         agent: AgentId,
         heard: Heard,
     },
+    Witness {
+        agent: AgentId,
+        seen: Witnessed,
+    },
     Events {
         agent: AgentId,
         lost: u64,
@@ -81,6 +85,10 @@ impl Job {
                 Heard::Connected | Heard::Gone => Concerns::Pages,
                 // Every agent renews every few seconds; no page changes by it.
                 Heard::Renewed => Concerns::Nobody,
+            },
+            Self::Witness { seen, .. } => match seen.verdict {
+                Verdict::Doubted => Concerns::Pages,
+                Verdict::Seen => Concerns::Nobody,
             },
             Self::SignIn(_) | Self::UseLink(_) => Concerns::Nobody,
         }
@@ -138,10 +146,6 @@ pub(crate) struct Writer<E> {
     pub(crate) engine: E,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
-    #[expect(
-        dead_code,
-        reason = "signed checkpoints follow; everybody who opens a store is ready"
-    )]
     pub(crate) signer: Arc<dyn CheckpointSigner>,
     pub(crate) pulses: Pulses,
     pub(crate) traces: Traces,
@@ -207,13 +211,17 @@ impl<E: Engine> Writer<E> {
 
     /// Does all of it in one transaction, or none of it.
     fn batch(&mut self, jobs: &[&Job]) -> Result<Vec<Answer>, StoreError> {
-        let (clock, randomness) = (&self.clock, &self.randomness);
+        let (clock, randomness, signer) = (&self.clock, &self.randomness, &self.signer);
         let mut outcomes = Vec::new();
         let mut erased = Erased::Nothing;
         self.engine.batch(&mut |batch| {
             outcomes.clear();
+            let before = batch.head()?;
             for job in jobs {
                 outcomes.push(perform(batch, job, &**clock, &**randomness, &mut erased)?);
+            }
+            if batch.head()? != before {
+                checkpoint::sign(batch, &**signer, clock.now())?;
             }
             Ok(())
         })?;
@@ -291,6 +299,10 @@ fn perform(
         }
         Job::Contact { agent, heard } => {
             batch.contact(*agent, *heard, now)?;
+            Ok(Answer::Noted)
+        }
+        Job::Witness { agent, seen } => {
+            batch.witness(*agent, *seen, now)?;
             Ok(Answer::Noted)
         }
         Job::Events {

@@ -22,7 +22,7 @@ use offgate_core::policy::{Policy, PolicyHours};
 use offgate_core::text::{PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_link::acknowledgement::SigningKey;
-use offgate_store::{CheckpointSigner, Outcome, SignerFailed, Store};
+use offgate_store::{CheckpointSigner, LogSignature, Outcome, SignerFailed, Store};
 
 use super::random::Random;
 
@@ -52,11 +52,11 @@ impl Randomness for Different {
 /// A key for the log, in place of one with a certificate.
 struct LogKey(SigningKey);
 impl CheckpointSigner for LogKey {
-    fn sign(&self, statement: &[u8]) -> Result<[u8; 64], SignerFailed> {
-        Ok(self.0.sign(statement))
-    }
-    fn chain(&self) -> &[Vec<u8>] {
-        &[]
+    fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
+        Ok(LogSignature {
+            signature: self.0.sign(statement),
+            chain: Vec::new(),
+        })
     }
 }
 

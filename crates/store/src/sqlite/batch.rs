@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
 use offgate_core::change::Change;
+use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{
@@ -20,14 +21,16 @@ use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::table::entry::EntryKey;
 use offgate_core::text::Email;
+use offgate_core::tree::{Leaf, Peaks, TreeHash};
 use offgate_core::user::UserRecord;
 use rusqlite::{Connection, params};
 
 use super::read::Rows;
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
-use super::{activity, apply, payload, sign_in, users};
-use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead};
+use super::{activity, apply, checkpoints, log_tree, payload, sign_in, users};
+use crate::checkpoint;
+use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead, Verdict, Witnessed};
 use crate::error::StoreError;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::vault::Keys;
@@ -39,6 +42,8 @@ pub(super) struct SqliteBatch<'c> {
     pub(super) connection: &'c Connection,
     pub(super) keys: Keys<'c>,
     pub(super) identity: StoreIdentity,
+    /// The log as a tree, once it was asked for.
+    pub(super) peaks: Option<Peaks>,
 }
 
 /// The name of a subject in rows, and its id.
@@ -71,6 +76,31 @@ impl SqliteBatch<'_> {
         self.connection.prepare_cached(sql)?.execute(parameters)?;
         Ok(())
     }
+
+    /// The log as a tree, as this transaction found it: what was signed for last in this epoch,
+    /// or else nothing may be added to it.
+    fn signed_peaks(&self) -> Result<Peaks, StoreError> {
+        let peaks = log_tree::peaks(self.connection, tables::head(self.connection)?)?;
+        if let Some(newest) = checkpoints::newest(self.connection)? {
+            let newest = checkpoint::read(&newest)?;
+            let is_this = (newest.size, newest.root) == (peaks.size(), peaks.root());
+            if newest.epoch == self.identity.epoch && !is_this {
+                return Err(StoreError::Damaged(
+                    "the log is not the one that was signed for",
+                ));
+            }
+        }
+        Ok(peaks)
+    }
+
+    /// The log as a tree, as this transaction has it so far.
+    fn peaks(&mut self) -> Result<&mut Peaks, StoreError> {
+        let peaks = match self.peaks.take() {
+            Some(peaks) => peaks,
+            None => self.signed_peaks()?,
+        };
+        Ok(self.peaks.insert(peaks))
+    }
 }
 
 impl Batch for SqliteBatch<'_> {
@@ -80,6 +110,23 @@ impl Batch for SqliteBatch<'_> {
 
     fn head(&self) -> Result<Revision, StoreError> {
         tables::head(self.connection)
+    }
+
+    fn tree(&mut self) -> Result<(Revision, TreeHash), StoreError> {
+        let peaks = self.peaks()?;
+        Ok((Revision::new(peaks.size()), peaks.root()))
+    }
+
+    fn newest_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
+        checkpoints::newest(self.connection)
+    }
+
+    fn keep_checkpoint(
+        &mut self,
+        checkpoint: &Checkpoint,
+        signed: &SignedCheckpoint,
+    ) -> Result<(), StoreError> {
+        checkpoints::keep(self.connection, checkpoint, signed)
     }
 
     fn carried_out(&self, id: CommandId) -> Result<Option<Revision>, StoreError> {
@@ -124,9 +171,26 @@ impl Batch for SqliteBatch<'_> {
         let (details_hash, payloads) = payload::make(&mut self.keys, revision, &entry, salt)?;
         let (actor, actor_id) = actor_columns(actor);
         let (subject, subject_id) = subject(entry.subject);
+        let mut leaf = Vec::new();
+        Leaf {
+            revision: revision.number(),
+            at: now.microseconds(),
+            actor,
+            actor_id: actor_id.as_ref().map(|id| id.as_slice()),
+            kind: entry.kind,
+            subject,
+            subject_id: subject_id.as_ref().map(|id| id.as_slice()),
+            details: &details_hash,
+        }
+        .encode(&mut leaf);
+        let peaks = self.peaks()?;
+        let completed = peaks.push(TreeHash::leaf(&leaf));
+        if peaks.size() != revision.number() {
+            return Err(StoreError::Damaged("the log is not as long as its tree"));
+        }
         self.run(
             "INSERT INTO log (revision, at, actor, actor_id, kind, subject, subject_id, \
-             details_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             details_hash, subtrees) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 number(revision),
                 now.microseconds(),
@@ -135,7 +199,8 @@ impl Batch for SqliteBatch<'_> {
                 entry.kind,
                 subject,
                 subject_id,
-                details_hash
+                details_hash,
+                log_tree::column(&completed)
             ],
         )?;
         payload::keep(self.connection, revision, &payloads)?;
@@ -309,6 +374,38 @@ impl Batch for SqliteBatch<'_> {
 
     fn nobody_connected(&mut self) -> Result<(), StoreError> {
         self.run("UPDATE contact SET connected = 0", [])
+    }
+
+    fn witness(
+        &mut self,
+        agent: AgentId,
+        seen: Witnessed,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let number = |number: u64| {
+            i64::try_from(number).map_err(|_| StoreError::Damaged("a log without an end"))
+        };
+        let doubted = match seen.verdict {
+            Verdict::Seen => None,
+            Verdict::Doubted => Some(now.microseconds()),
+        };
+        self.run(
+            "INSERT INTO witness (agent, epoch, nonce, size, root, at, doubted_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT (agent) DO UPDATE SET epoch = ?2, nonce = ?3, size = ?4, root = ?5, \
+             at = ?6, doubted_at = CASE \
+             WHEN ?7 IS NOT NULL THEN coalesce(doubted_at, ?7) \
+             WHEN epoch = ?2 AND nonce = ?3 AND size = ?4 AND root = ?5 THEN doubted_at END",
+            params![
+                agent.as_bytes(),
+                number(seen.epoch.counter)?,
+                seen.epoch.nonce,
+                number(seen.size)?,
+                seen.root.0,
+                now.microseconds(),
+                doubted
+            ],
+        )
     }
 
     fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {

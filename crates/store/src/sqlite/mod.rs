@@ -4,9 +4,12 @@
 
 pub(crate) mod activity;
 mod apply;
+pub(crate) mod audit;
 mod batch;
+pub(crate) mod checkpoints;
 mod furniture;
 mod given_up;
+pub(crate) mod log_tree;
 pub(crate) mod payload;
 mod people;
 mod read;
@@ -33,10 +36,11 @@ pub(crate) use read::Rows;
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_lists.sql"),
     include_str!("../../migrations/0003_sealed_details.sql"),
+    include_str!("../../migrations/0004_tree.sql"),
 ];
 
 /// How long to wait for another process that writes.
@@ -80,6 +84,17 @@ impl Sqlite {
             vault,
             identity,
         })
+    }
+
+    /// Whether a database has the schema that this build knows.
+    pub(crate) fn check_schema(connection: &Connection) -> Result<(), StoreError> {
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        match found.cmp(&known) {
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(StoreError::TooNew { found, known }),
+            std::cmp::Ordering::Less => Err(StoreError::TooOld),
+        }
     }
 
     /// Opens a connection that only reads.
@@ -132,6 +147,9 @@ fn migrate(
             vault,
         })?;
     }
+    if found < 4 {
+        log_tree::fill(&transaction)?;
+    }
     let exists: Option<i64> = transaction
         .query_row("SELECT only FROM store", [], |row| row.get(0))
         .optional()?;
@@ -180,6 +198,7 @@ impl Engine for Sqlite {
             connection: &transaction,
             keys: Keys::new(&self.vault),
             identity: self.identity,
+            peaks: None,
         };
         work(&mut batch)?;
         // A key is durable before anything that is sealed under it.

@@ -263,6 +263,55 @@ pub(crate) fn of(
     )
 }
 
+/// What is found of a payload when nothing that is stored of it is trusted.
+pub(super) enum Checked {
+    /// Its content is what its commitment says.
+    Fits,
+    /// It was erased.
+    Erased,
+    /// It is sealed, and its key is not to be had.
+    Unreadable,
+    /// It is not what was written.
+    Altered,
+}
+
+/// Looks at one payload, whose row is `position, commitment, about, about_id, content, erased_at`
+/// from column `first` on. Answers with its commitment too.
+pub(super) fn check(
+    row: &Row<'_>,
+    first: usize,
+    vault: &Vault,
+    revision: Revision,
+    expected: usize,
+) -> Result<(Checked, [u8; 32]), StoreError> {
+    let commitment: [u8; 32] = row.get(first + 1)?;
+    let content = row
+        .get_ref(first + 4)?
+        .as_blob_or_null()
+        .unwrap_or_default();
+    let erased: Option<i64> = row.get(first + 5)?;
+    let about = person(row.get(first + 2)?, row.get(first + 3)?);
+    let in_place = row.get::<_, i64>(first)? == i64::try_from(expected).unwrap_or(-1);
+    let fits = |opened: &[u8]| match self::commitment(opened) == commitment {
+        true => Checked::Fits,
+        false => Checked::Altered,
+    };
+    let checked = match (about, content, erased) {
+        _ if !in_place => Checked::Altered,
+        (Ok(None), None, Some(_)) => Checked::Erased,
+        (Ok(None), Some(plain), None) => fits(plain),
+        (Ok(Some(about)), Some(sealed), None) => match vault.key_of(about)? {
+            None => Checked::Unreadable,
+            Some(key) => match key.open(&purpose(revision, expected, about), sealed) {
+                Ok(opened) => fits(&opened),
+                Err(_) => Checked::Altered,
+            },
+        },
+        _ => Checked::Altered,
+    };
+    Ok((checked, commitment))
+}
+
 fn open(vault: &Vault, purpose: &[u8], about: Person, sealed: &[u8]) -> Content {
     let opened = vault
         .key_of(about)

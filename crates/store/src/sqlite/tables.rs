@@ -117,6 +117,23 @@ pub(crate) fn contact(
     )
 }
 
+/// The agents that say that the log does not continue what they have seen.
+pub(crate) fn doubts(connection: &Connection) -> Result<Vec<(AgentId, Timestamp)>, StoreError> {
+    all(
+        connection,
+        "SELECT w.agent, w.doubted_at FROM witness w JOIN agent a ON a.id = w.agent \
+         WHERE w.doubted_at IS NOT NULL AND a.revoked_at IS NULL \
+         ORDER BY w.doubted_at, w.agent LIMIT 100",
+        [],
+        |row| {
+            Ok((
+                id!(row, 0, AgentId),
+                Timestamp::from_microseconds(row.get(1)?),
+            ))
+        },
+    )
+}
+
 /// The last revision an agent has acknowledged.
 pub(crate) fn acknowledged(
     connection: &Connection,

@@ -8,6 +8,7 @@
 )]
 
 mod full_disk;
+mod history;
 mod lists;
 mod organisation;
 mod vault;
@@ -184,6 +185,7 @@ proptest! {
             prop_assert_eq!(deltas.hash(), snapshot(&opened.store, 1).hash());
             snapshot(&opened.store, 2);
         }
+        check_log(directory.path(), memory.revision.number());
     }
 }
 
@@ -292,6 +294,7 @@ fn check_log(directory: &Path, at_least: u64) {
         })
         .expect("an answer");
     assert_eq!(keys, 0);
+    history::adds_up(&database);
 }
 
 #[test]

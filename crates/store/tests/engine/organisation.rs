@@ -21,8 +21,8 @@ use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site,
 use offgate_core::policy::{Group, Policy, PolicyHours, Schedule, Weekday, Window};
 use offgate_core::text::{Email, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_store::{CheckpointSigner, Outcome, SignerFailed, Store};
-use ring::signature::Ed25519KeyPair;
+use offgate_store::{CheckpointSigner, LogSignature, Outcome, SignerFailed, Store};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 pub(crate) const SERVER: Actor = Actor::ServerCommandLine;
 pub(crate) const START: i64 = 1_790_000_000;
@@ -45,20 +45,24 @@ impl Randomness for Counter {
 }
 
 /// A log key that everybody knows.
-pub(crate) struct LogKey(Ed25519KeyPair, Vec<Vec<u8>>);
+pub(crate) struct LogKey(Ed25519KeyPair);
 impl LogKey {
     pub(crate) fn new() -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
-        Self(pair, vec![b"a certificate".to_vec()])
+        Self(pair)
+    }
+
+    pub(crate) fn public(&self) -> Vec<u8> {
+        self.0.public_key().as_ref().to_vec()
     }
 }
 impl CheckpointSigner for LogKey {
-    fn sign(&self, statement: &[u8]) -> Result<[u8; 64], SignerFailed> {
+    fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
         let signature = self.0.sign(statement);
-        signature.as_ref().try_into().map_err(|_| SignerFailed)
-    }
-    fn chain(&self) -> &[Vec<u8>] {
-        &self.1
+        Ok(LogSignature {
+            signature: signature.as_ref().try_into().map_err(|_| SignerFailed)?,
+            chain: vec![b"a certificate".to_vec()],
+        })
     }
 }
 
