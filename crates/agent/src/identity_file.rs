@@ -12,12 +12,14 @@ use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::parameters::Randomness;
 use offgate_core::text::Title;
 use offgate_link::acknowledgement::SigningKey;
+use offgate_link::chain::IssuingNumber;
 use offgate_link::join_token::{JoinTokenText, RootFingerprint};
 
 use crate::disk::{Disk, Folder};
 
 const NAME: &str = "identity";
 const DOORS: &str = "doors";
+const ISSUING: &str = "issuing";
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
@@ -166,6 +168,28 @@ pub fn has_joined(data: &std::path::Path) -> bool {
         .is_some_and(|known| known.joined.is_some())
 }
 
+/// The highest number of an issuing key that this agent has seen.
+pub(crate) fn read_issuing(folder: &mut Folder) -> Result<IssuingNumber, NotKnown> {
+    match folder.read_if_there(ISSUING)? {
+        None => Ok(IssuingNumber(0)),
+        Some(bytes) => {
+            let (number, checksum) = bytes.split_last_chunk::<32>().ok_or(NotKnown::Damaged)?;
+            let number: [u8; 8] = number.try_into().map_err(|_| NotKnown::Damaged)?;
+            if blake3::hash(&number).as_bytes() != checksum {
+                return Err(NotKnown::Damaged);
+            }
+            Ok(IssuingNumber(u64::from_be_bytes(number)))
+        }
+    }
+}
+
+/// Keeps it.
+pub(crate) fn write_issuing(folder: &mut Folder, number: IssuingNumber) -> io::Result<()> {
+    let number = number.0.to_be_bytes();
+    let checksum = blake3::hash(&number);
+    folder.write_whole(ISSUING, &[number.as_slice(), checksum.as_bytes()].concat())
+}
+
 /// What this agent's doors are called, as the server last said; without it, doors go by their ids.
 pub(crate) fn read_doors(folder: &mut Folder) -> Vec<(DoorId, Title)> {
     let bytes = folder.read(DOORS).unwrap_or_default();
@@ -198,6 +222,22 @@ mod tests {
     impl Randomness for Sevens {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(7);
+        }
+    }
+
+    #[test]
+    fn the_number_of_the_issuing_key_is_kept_and_never_taken_for_none() {
+        let place = tempfile::tempdir().expect("a folder");
+        let mut folder = Folder::open(place.path()).expect("a folder");
+        let none = read_issuing(&mut folder).map_err(|_| ());
+        assert_eq!(none, Ok(IssuingNumber(0)));
+        write_issuing(&mut folder, IssuingNumber(1_800_000_000)).expect("a working disk");
+        let kept = read_issuing(&mut folder).map_err(|_| ());
+        assert_eq!(kept, Ok(IssuingNumber(1_800_000_000)));
+        let whole = std::fs::read(place.path().join(ISSUING)).expect("there");
+        for damaged in [&whole[..0], &whole[1..], &[whole.as_slice(), &[0]].concat()] {
+            std::fs::write(place.path().join(ISSUING), damaged).expect("a working disk");
+            assert!(read_issuing(&mut folder).is_err());
         }
     }
 

@@ -10,10 +10,13 @@ use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::table::Table;
 use offgate_core::table::entry::Entry;
 use offgate_link::agent_end::Ending;
+use offgate_link::chain::IssuingNumber;
 use offgate_link::identity::Identity;
 use offgate_link::join_token::JoinTokenText;
 use offgate_link::reconnect;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -148,7 +151,8 @@ pub async fn run(
         key: known.key.pkcs8().to_vec(),
         chain: joined.chain.clone(),
     };
-    let connector = Connector::new(known.root, Some(&own))?;
+    let seen = identity_file::read_issuing(&mut folder)?;
+    let connector = Connector::new(known.root, Some(own), seen)?;
     let (agent, threads) = start(&settings, &parameters, known, &joined, &mut folder)?;
 
     let agent = Arc::new(agent);
@@ -162,7 +166,7 @@ pub async fn run(
     }
     tasks.spawn(watch_disk(Arc::clone(&agent), stop.clone()));
     tasks.spawn(keep_doors(agent.doors.subscribe(), folder, stop.clone()));
-    let result = keep_connected(&settings, &parameters, &agent, &connector, &stop).await;
+    let result = keep_connected(&settings, &parameters, &agent, connector, &stop).await;
     stop.cancel();
     tasks.close();
     tasks.wait().await;
@@ -260,7 +264,7 @@ async fn join_somewhere(
     stop: &CancellationToken,
 ) -> Result<Option<Joined>, AgentError> {
     let token = settings.token.as_ref().ok_or(AgentError::NeverJoined)?;
-    let connector = Connector::new(known.root, None)?;
+    let connector = Connector::new(known.root, None, IssuingNumber(0))?;
     for (failures, address) in (0..).zip(settings.servers.iter().cycle()) {
         let joining = async {
             let stream = connector.connect(address).await?;
@@ -284,12 +288,30 @@ async fn join_somewhere(
     Ok(None)
 }
 
+/// Keeps in mind, and on disk, which issuing key the server shows: one that came before it may be
+/// in other hands.
+fn follow(
+    connector: &mut Connector,
+    stream: &TlsStream<TcpStream>,
+    settings: &Settings,
+) -> std::io::Result<()> {
+    if let Some(number) = connector.follow(stream)? {
+        let kept = Folder::open(&settings.data)
+            .and_then(|mut folder| identity_file::write_issuing(&mut folder, number));
+        // In mind it is; a disk that fails now is no reason to leave the doors without a server.
+        if let Err(error) = kept {
+            tracing::error!(%error, "the number of the issuing key is not on disk");
+        }
+    }
+    Ok(())
+}
+
 /// Speaks to one server after the other, for as long as the agent runs.
 async fn keep_connected(
     settings: &Settings,
     parameters: &Parameters,
     agent: &Agent,
-    connector: &Connector,
+    mut connector: Connector,
     stop: &CancellationToken,
 ) -> Result<(), AgentError> {
     let mut connected = agent.connected.subscribe();
@@ -299,7 +321,10 @@ async fn keep_connected(
         connected.mark_unchanged();
         let speaking = async {
             match connector.connect(address).await {
-                Ok(stream) => speak(stream, agent, ask).await,
+                Ok(stream) => match follow(&mut connector, &stream, settings) {
+                    Ok(()) => speak(stream, agent, ask).await,
+                    Err(error) => Over::Broken(error),
+                },
                 Err(error) => Over::Broken(error),
             }
         };

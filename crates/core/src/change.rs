@@ -14,6 +14,7 @@ use crate::parameters::Timestamp;
 use crate::pin::PinDigest;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::server_key::KeyReplaced;
 use crate::text::Note;
 use crate::user::{AccessPeriod, Deactivation, Profile, Tombstone, User};
 
@@ -177,6 +178,8 @@ pub enum Change {
     Operator(Edit<Operator>),
     /// An operator has a new password; their sessions end.
     PasswordSet(OperatorId, PasswordHash),
+    /// A key of the server was replaced. The keys themselves are not in the store.
+    ServerKeyReplaced(KeyReplaced),
     /// Calendars at the doors reach five years ahead from this year on.
     CalendarsExtended {
         /// The year.

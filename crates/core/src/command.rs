@@ -15,6 +15,7 @@ use crate::operator::{Operator, PasswordHash, Role};
 use crate::parameters::{Revision, Timestamp};
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::server_key::KeyReplaced;
 use crate::text::Note;
 use crate::user::{AccessPeriod, DeactivationReason, Profile};
 
@@ -192,6 +193,8 @@ pub enum Command {
     SetPassword(OperatorId, PasswordHash),
     /// Ends an operator's sign-in.
     EndOperator(OperatorId),
+    /// Has the log tell that a key of the server was replaced, which happens outside the store.
+    NoteKeyReplaced(KeyReplaced),
     /// Lets calendars (clock changes, holidays) at the doors reach five years ahead from this
     /// year on. Asked by the schedule every January.
     ExtendCalendars {

@@ -27,6 +27,7 @@ pub mod place;
 pub mod policy;
 pub mod records;
 pub mod refusal;
+pub mod server_key;
 pub mod table;
 pub mod text;
 pub mod tree;

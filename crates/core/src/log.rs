@@ -485,6 +485,22 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::Operator(*operator),
             details: Vec::new(),
         },
+        Change::ServerKeyReplaced(replaced) => Entry {
+            kind: "store.key-replaced",
+            subject: Subject::Store,
+            details: new([
+                ("key", Some(replaced.key.word().to_owned())),
+                (
+                    "fingerprint",
+                    replaced.fingerprint.map(|fingerprint| {
+                        fingerprint
+                            .iter()
+                            .map(|byte| format!("{byte:02x}"))
+                            .collect()
+                    }),
+                ),
+            ]),
+        },
         Change::CalendarsExtended { from_year } => Entry {
             kind: "store.calendars-extended",
             subject: Subject::Store,

@@ -261,6 +261,8 @@ impl Memory {
                     operator.revision = revision;
                 }
             }
+            // Kept outside the records.
+            Change::ServerKeyReplaced(_) => {}
             Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
         }
     }

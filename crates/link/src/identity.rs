@@ -1,6 +1,7 @@
 //! By which certificates a store and its agents know each other.
 //!
-//! A root signs one issuing key; that one signs the server's link key and each agent's key. Agents
+//! A root signs one issuing key; that one signs the server's link key, the key of the store's log,
+//! and each agent's key. Each certificate says what it is for, and is good for nothing else. Agents
 //! trust the root's fingerprint and nothing else, so the server's certificate may be renewed, and
 //! the server rebuilt, without a visit to a door. An agent may have no clock, so no certificate is
 //! judged by the time of day: who may speak is decided by the store, at every connection.
@@ -15,7 +16,6 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ED25519, SubjectPublicKeyInfo,
 };
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
@@ -25,15 +25,25 @@ use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
     SignatureScheme,
 };
+use webpki::KeyUsage;
 
 use crate::acknowledgement::SigningKey;
+use crate::chain::{self, IssuingNumber, NotVouchedFor};
 use crate::join_token::RootFingerprint;
+use crate::log_key;
 
 /// How a connection of the link is told from a browser's on the same port.
 pub const ALPN: &[u8] = b"offgate-door/1";
 
 /// The name in the server's link certificate, whatever its address.
 const LINK_NAME: &str = "link.offgate.internal";
+
+/// The names in the certificates of the two that sign others.
+const ROOT_NAME: &str = "Offgate root";
+const ISSUING_NAME: &str = "Offgate issuing";
+
+/// An Ed25519 SubjectPublicKeyInfo is this prefix and the key (RFC 8410, section 4).
+const ED25519_INFO: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
 
 /// Inside every certificate's validity; stands where a clock would.
 const ALWAYS: u64 = 1_800_000_000;
@@ -63,76 +73,153 @@ pub struct Identity {
     pub chain: Vec<Vec<u8>>,
 }
 
-/// A store's keys of the link: the root, the issuing key below it, and the server's link key.
+/// The keys of a store at its beginning: the root, the issuing key below it, and the server's link
+/// key and the log's key below that. Later the root is put away, and those below it may be
+/// replaced one by one.
 pub struct Authority {
-    /// Signs the issuing key, and nothing else.
+    /// Signs issuing keys, and nothing else.
     pub root: Identity,
-    /// Signs link keys and agents' keys.
+    /// Signs link keys, log keys and agents' keys.
     pub issuing: Identity,
     /// With which the server speaks to agents.
     pub link: Identity,
+    /// With which the server signs the store's log.
+    pub log: Identity,
 }
 
 impl Authority {
-    /// Makes the keys of a new store from three seeds.
+    /// Makes the keys of a new store from four seeds.
     ///
     /// # Errors
     /// A certificate could not be made.
-    pub fn create(seeds: [[u8; 32]; 3]) -> Result<Self, IdentityError> {
-        let [root, issuing, link] = seeds.map(|seed| signing_key(&seed));
-        let (root, issuing, link) = (root?, issuing?, link?);
-        let root_pair = pair(&root)?;
-        let root_certificate = authority("Offgate root", 1).self_signed(&root_pair)?;
-        let root_issuer = Issuer::new(authority("Offgate root", 1), root_pair);
-        let issuing_pair = pair(&issuing)?;
-        let issuing_certificate =
-            authority("Offgate issuing", 0).signed_by(&issuing_pair, &root_issuer)?;
-        let issuing_issuer = Issuer::new(authority("Offgate issuing", 0), issuing_pair);
-        let link_certificate = leaf(LINK_NAME, ExtendedKeyUsagePurpose::ServerAuth)?
-            .signed_by(&pair(&link)?, &issuing_issuer)?;
-        let root_chain = vec![root_certificate.der().to_vec()];
-        let issuing_chain = [vec![issuing_certificate.der().to_vec()], root_chain.clone()].concat();
-        let link_chain = [vec![link_certificate.der().to_vec()], issuing_chain.clone()].concat();
+    pub fn create(seeds: [[u8; 32]; 4], number: IssuingNumber) -> Result<Self, IdentityError> {
+        let [root, issuing, link, log] = seeds;
+        let root = Identity::root(&root)?;
+        let issuing = root.issuing_key(&issuing, number)?;
         Ok(Self {
-            root: Identity {
-                key: root,
-                chain: root_chain,
-            },
-            issuing: Identity {
-                key: issuing,
-                chain: issuing_chain,
-            },
-            link: Identity {
-                key: link,
-                chain: link_chain,
-            },
+            link: issuing.link_key(&link)?,
+            log: issuing.log_key(&log)?,
+            root,
+            issuing,
         })
     }
 
     /// By what agents know this store.
     #[must_use]
     pub fn fingerprint(&self) -> RootFingerprint {
-        self.root
-            .chain
-            .first()
-            .map_or(RootFingerprint([0; 32]), |root| RootFingerprint::of(root))
+        self.root.fingerprint()
     }
 }
 
 impl Identity {
+    /// A root, which vouches for itself.
+    ///
+    /// # Errors
+    /// Here and below: a certificate could not be made.
+    pub fn root(seed: &[u8; 32]) -> Result<Self, IdentityError> {
+        let key = signing_key(seed)?;
+        let certificate = authority(ROOT_NAME, 1).self_signed(&pair(&key)?)?;
+        Ok(Self {
+            key,
+            chain: vec![certificate.der().to_vec()],
+        })
+    }
+
+    /// The key made from this seed, with a chain that was made for it before, its own certificate
+    /// first.
+    ///
+    /// # Errors
+    /// Never for 32 bytes; the library that makes it says so by a value.
+    pub fn known(seed: &[u8; 32], chain: Vec<Vec<u8>>) -> Result<Self, IdentityError> {
+        let key = signing_key(seed)?;
+        Ok(Self { key, chain })
+    }
+
+    /// By what the last certificate of the chain, the root's, is known.
+    #[must_use]
+    pub fn fingerprint(&self) -> RootFingerprint {
+        RootFingerprint::of(self.chain.last().map_or(&[][..], Vec::as_slice))
+    }
+
+    /// Vouches for an issuing key made from this seed. Called on the root.
+    ///
+    /// # Errors
+    /// As for [`Self::root`].
+    pub fn issuing_key(
+        &self,
+        seed: &[u8; 32],
+        number: IssuingNumber,
+    ) -> Result<Self, IdentityError> {
+        let mut parameters = authority(ISSUING_NAME, 0);
+        parameters.serial_number = Some(number.0.into());
+        self.below(ROOT_NAME, 1, seed, &parameters)
+    }
+
+    /// Vouches for a key with which the server speaks to agents, made from this seed. Called on
+    /// the issuing identity.
+    ///
+    /// # Errors
+    /// As for [`Self::root`].
+    pub fn link_key(&self, seed: &[u8; 32]) -> Result<Self, IdentityError> {
+        let parameters = leaf(LINK_NAME, LINK_NAME, ExtendedKeyUsagePurpose::ServerAuth)?;
+        self.below(ISSUING_NAME, 0, seed, &parameters)
+    }
+
     /// Vouches for an agent's key. Called on the issuing identity.
     ///
     /// # Errors
     /// A certificate could not be made.
     pub fn vouch(&self, agent: AgentId, key: &AgentKey) -> Result<Vec<Vec<u8>>, IdentityError> {
-        let issuer = Issuer::new(authority("Offgate issuing", 0), pair(&self.key)?);
-        // An Ed25519 SubjectPublicKeyInfo is this prefix and the key (RFC 8410, section 4).
-        let mut info = vec![0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
-        info.extend_from_slice(&key.0);
-        let info = SubjectPublicKeyInfo::from_der(&info)?;
-        let certificate = leaf(&agent.to_string(), ExtendedKeyUsagePurpose::ClientAuth)?
-            .signed_by(&info, &issuer)?;
+        let issuer = Issuer::new(authority(ISSUING_NAME, 0), pair(&self.key)?);
+        let info = SubjectPublicKeyInfo::from_der(&[&ED25519_INFO[..], &key.0].concat())?;
+        let certificate = leaf(
+            &agent.to_string(),
+            LINK_NAME,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        )?
+        .signed_by(&info, &issuer)?;
         Ok([vec![certificate.der().to_vec()], self.chain.clone()].concat())
+    }
+
+    /// Vouches for a key that signs the store's log, made from this seed. Called on the issuing
+    /// identity.
+    ///
+    /// # Errors
+    /// As for [`Self::root`].
+    pub fn log_key(&self, seed: &[u8; 32]) -> Result<Self, IdentityError> {
+        let purpose = ExtendedKeyUsagePurpose::Other(log_key::PURPOSE.to_vec());
+        self.below(
+            ISSUING_NAME,
+            0,
+            seed,
+            &leaf(log_key::NAME, log_key::NAME, purpose)?,
+        )
+    }
+
+    fn below(
+        &self,
+        own_name: &str,
+        depth: u8,
+        seed: &[u8; 32],
+        parameters: &CertificateParams,
+    ) -> Result<Self, IdentityError> {
+        let key = signing_key(seed)?;
+        let issuer = Issuer::new(authority(own_name, depth), pair(&self.key)?);
+        let certificate = parameters.signed_by(&pair(&key)?, &issuer)?;
+        Ok(Self {
+            key,
+            chain: [vec![certificate.der().to_vec()], self.chain.clone()].concat(),
+        })
+    }
+
+    /// Signs bytes. What they are for is part of them, so that no signature can be shown for
+    /// something else.
+    ///
+    /// # Errors
+    /// The key is none.
+    pub fn sign(&self, statement: &[u8]) -> Result<[u8; 64], IdentityError> {
+        let key = SigningKey::from_pkcs8(self.key.clone()).map_err(|_| IdentityError::NotAKey)?;
+        Ok(key.sign(statement))
     }
 
     fn certificates(&self) -> Vec<CertificateDer<'static>> {
@@ -189,8 +276,12 @@ fn authority(name: &str, below: u8) -> CertificateParams {
     parameters
 }
 
-fn leaf(name: &str, purpose: ExtendedKeyUsagePurpose) -> Result<CertificateParams, IdentityError> {
-    let mut parameters = named(name, CertificateParams::new([LINK_NAME.to_owned()])?);
+fn leaf(
+    name: &str,
+    host: &str,
+    purpose: ExtendedKeyUsagePurpose,
+) -> Result<CertificateParams, IdentityError> {
+    let mut parameters = named(name, CertificateParams::new([host.to_owned()])?);
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     parameters.extended_key_usages = vec![purpose];
     Ok(parameters)
@@ -200,7 +291,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-const fn always() -> UnixTime {
+pub(crate) const fn always() -> UnixTime {
     UnixTime::since_unix_epoch(std::time::Duration::from_secs(ALWAYS))
 }
 
@@ -223,13 +314,14 @@ pub fn server_config(link: &Identity, root: &[u8]) -> Result<ServerConfig, Ident
     Ok(config)
 }
 
-/// An agent's side of the link: it trusts the root with this fingerprint, and shows its own
-/// certificate if it has one yet.
+/// An agent's side of the link: it trusts the root with this fingerprint below which it has seen
+/// issuing keys up to this number, and shows its own certificate if it has one yet.
 ///
 /// # Errors
 /// A certificate could not be used.
 pub fn client_config(
     root: RootFingerprint,
+    seen: IssuingNumber,
     own: Option<&Identity>,
 ) -> Result<ClientConfig, IdentityError> {
     let builder = ClientConfig::builder_with_provider(provider())
@@ -237,6 +329,7 @@ pub fn client_config(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(PinnedRoot {
             root,
+            seen,
             provider: provider(),
         }));
     let mut config = match own {
@@ -259,20 +352,35 @@ pub fn server_name() -> ServerName<'static> {
 /// The certificate is not of an Ed25519 key.
 pub fn agent_key(certificate: &CertificateDer<'_>) -> Result<AgentKey, IdentityError> {
     let parsed = rustls::server::ParsedCertificate::try_from(certificate)?;
-    let info = parsed.subject_public_key_info();
-    let key = info
-        .as_ref()
-        .strip_prefix(&[0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0]);
-    match key.map(<[u8; 32]>::try_from) {
-        Some(Ok(key)) => Ok(AgentKey(key)),
-        _ => Err(IdentityError::NotAKey),
-    }
+    public_key(parsed.subject_public_key_info().as_ref())
+        .map(AgentKey)
+        .ok_or(IdentityError::NotAKey)
 }
 
-/// Believes a server whose chain ends in the root with this fingerprint.
+/// The Ed25519 key in a SubjectPublicKeyInfo, if it is one (RFC 8410, section 4).
+pub(crate) fn public_key(info: &[u8]) -> Option<[u8; 32]> {
+    info.strip_prefix(&ED25519_INFO)?.try_into().ok()
+}
+
+/// Which issuing key vouches for a server whose chain leads to this root.
+///
+/// # Errors
+/// The chain is none that [`client_config`] would have believed.
+pub fn issued_under(
+    chain: &[CertificateDer<'_>],
+    root: RootFingerprint,
+) -> Result<IssuingNumber, NotVouchedFor> {
+    let (own, above) = chain.split_first().ok_or(NotVouchedFor::AnotherRoot)?;
+    let usage = KeyUsage::server_auth();
+    Ok(chain::follow(own, above, root, usage, &server_name())?.issued_under)
+}
+
+/// Believes a server whose chain ends in the root with this fingerprint, unless it is vouched for
+/// by an issuing key that was replaced by one seen before.
 #[derive(Debug)]
 struct PinnedRoot {
     root: RootFingerprint,
+    seen: IssuingNumber,
     provider: Arc<CryptoProvider>,
 }
 
@@ -282,26 +390,16 @@ impl ServerCertVerifier for PinnedRoot {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let unknown = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let root = intermediates
-            .iter()
-            .find(|certificate| RootFingerprint::of(certificate) == self.root)
-            .ok_or_else(unknown)?;
-        let mut roots = RootCertStore::empty();
-        roots.add(root.clone().into_owned())?;
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
-            .build()
-            .map_err(|_| unknown())?
-            .verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                always(),
-            )
+        let usage = KeyUsage::server_auth();
+        let believed = chain::follow(end_entity, intermediates, self.root, usage, server_name);
+        match believed {
+            Ok(shown) if shown.issued_under >= self.seen => Ok(ServerCertVerified::assertion()),
+            Ok(_) => Err(rustls::CertificateError::Revoked.into()),
+            Err(_) => Err(rustls::CertificateError::UnknownIssuer.into()),
+        }
     }
 
     fn verify_tls12_signature(

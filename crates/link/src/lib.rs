@@ -8,9 +8,11 @@
 
 pub mod acknowledgement;
 pub mod agent_end;
+pub mod chain;
 pub mod frame;
 pub mod identity;
 pub mod join_token;
+pub mod log_key;
 pub mod message;
 pub mod reconnect;
 pub mod server_end;

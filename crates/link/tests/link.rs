@@ -24,7 +24,11 @@ use offgate_link::acknowledgement::{
     Acknowledgement, NotBelieved, SigningKey, enrolment_statement, verify_enrolment,
 };
 use offgate_link::agent_end::{self, AgentEnd, Changes, Ending, Held};
-use offgate_link::identity::{Authority, agent_key, client_config, server_config, server_name};
+use offgate_link::chain::{IssuingNumber, NotVouchedFor};
+use offgate_link::identity::{
+    Authority, Identity, agent_key, client_config, issued_under, server_config, server_name,
+};
+use offgate_link::log_key::{LogKey, NotSigned};
 use offgate_link::message::{RefusalCode, ToAgent, ToServer};
 use offgate_link::server_end::{self, ServerEnd};
 use proptest::prelude::*;
@@ -271,10 +275,15 @@ fn shake(
     Ok((client, server))
 }
 
+fn store_keys(seed: u8) -> Authority {
+    let seeds = [[seed; 32], [seed + 1; 32], [seed + 2; 32], [seed + 3; 32]];
+    Authority::create(seeds, IssuingNumber(1)).expect("keys")
+}
+
 #[test]
 fn both_sides_know_each_other_by_the_root_alone() {
-    let authority = Authority::create([[1; 32], [2; 32], [3; 32]]).expect("keys");
-    let stranger = Authority::create([[4; 32], [5; 32], [6; 32]]).expect("keys");
+    let authority = store_keys(1);
+    let stranger = store_keys(5);
     let key = SigningKey::from_seed(&[7; 32]).expect("a key");
     let vouched = |by: &Authority| offgate_link::identity::Identity {
         key: key.pkcs8().to_vec(),
@@ -289,7 +298,7 @@ fn both_sides_know_each_other_by_the_root_alone() {
         rustls::ServerConnection::new(Arc::new(config)).expect("a connection")
     };
     let client = |root, own: Option<&offgate_link::identity::Identity>| {
-        let config = client_config(root, own).expect("a configuration");
+        let config = client_config(root, IssuingNumber(0), own).expect("a configuration");
         rustls::ClientConnection::new(Arc::new(config), server_name()).expect("a connection")
     };
     let own = vouched(&authority);
@@ -313,6 +322,96 @@ fn both_sides_know_each_other_by_the_root_alone() {
         )
         .is_err()
     );
+}
+
+#[test]
+fn only_a_certificate_of_the_logs_key_passes_for_one() {
+    let authority = store_keys(1);
+    let root = authority.fingerprint();
+    let log = &authority.log;
+    let key = LogKey::of(&log.chain, root).expect("the log's key");
+    let signature = log.sign(b"checkpoint").expect("a signature");
+    assert_eq!(key.verify(b"checkpoint", &signature), Ok(()));
+    assert_eq!(key.verify(b"another", &signature), Err(NotSigned));
+    let of_another_key = authority.link.sign(b"checkpoint").expect("a signature");
+    assert_eq!(key.verify(b"checkpoint", &of_another_key), Err(NotSigned));
+    // Another purpose.
+    let agent = SigningKey::from_seed(&[7; 32]).expect("a key").public();
+    let agent = authority
+        .issuing
+        .vouch(AgentId::from_bytes([1; 16]), &agent)
+        .expect("a chain");
+    for chain in [
+        &agent,
+        &authority.link.chain,
+        &authority.issuing.chain,
+        &authority.root.chain,
+    ] {
+        assert!(LogKey::of(chain, root).is_err());
+    }
+    // Another root; its own certificate put in front changes nothing.
+    let stranger = store_keys(5);
+    assert_eq!(
+        LogKey::of(&log.chain, stranger.fingerprint()),
+        Err(NotVouchedFor::AnotherRoot)
+    );
+    let theirs = stranger.issuing.log_key(&[8; 32]).expect("a chain");
+    let mixed = [theirs.chain.clone(), authority.root.chain.clone()].concat();
+    assert_eq!(LogKey::of(&mixed, root), Err(NotVouchedFor::Certificate));
+    // Nothing, garbage, a chain with a hole, and every damaged byte of its own certificate.
+    assert!(LogKey::of::<Vec<u8>>(&[], root).is_err());
+    assert!(LogKey::of(&[vec![1, 2, 3], vec![]], root).is_err());
+    let hole = [log.chain[0].clone(), log.chain[2].clone()];
+    assert_eq!(LogKey::of(&hole, root), Err(NotVouchedFor::Certificate));
+    for at in 0..log.chain[0].len() {
+        let mut damaged = log.chain.clone();
+        damaged[0][at] ^= 1;
+        assert!(LogKey::of(&damaged, root).is_err(), "byte {at}");
+    }
+    // Nor does the log's certificate pass for the link's or for an agent's.
+    let server = |own| {
+        let config = server_config(own, &authority.root.chain[0]).expect("a configuration");
+        rustls::ServerConnection::new(Arc::new(config)).expect("a connection")
+    };
+    let client = |own| {
+        let config = client_config(root, IssuingNumber(0), own).expect("a configuration");
+        rustls::ClientConnection::new(Arc::new(config), server_name()).expect("a connection")
+    };
+    assert!(shake(client(None), server(log)).is_err());
+    assert!(shake(client(Some(log)), server(&authority.link)).is_err());
+}
+
+#[test]
+fn an_issuing_key_that_was_replaced_is_good_for_nothing_once_its_successor_was_seen() {
+    let first = store_keys(1);
+    let second = first
+        .root
+        .issuing_key(&[20; 32], IssuingNumber(1_700_000_000))
+        .expect("a chain");
+    let link = second.link_key(&[21; 32]).expect("a chain");
+    let meet = |link: &Identity, seen| {
+        let config = server_config(link, &first.root.chain[0]).expect("a configuration");
+        let server = rustls::ServerConnection::new(Arc::new(config)).expect("a connection");
+        let config = client_config(first.fingerprint(), seen, None).expect("a configuration");
+        let client = rustls::ClientConnection::new(Arc::new(config), server_name());
+        let (client, _) = shake(client.expect("a connection"), server)?;
+        let chain = client.peer_certificates().expect("a chain");
+        Ok::<_, rustls::Error>(issued_under(chain, first.fingerprint()).expect("believed"))
+    };
+    let old = meet(&first.link, IssuingNumber(0)).expect("the first is believed");
+    assert_eq!(old, IssuingNumber(1));
+    assert_eq!(meet(&first.link, old), Ok(old), "again");
+    let new = meet(&link, old).expect("its successor is believed");
+    assert_eq!(new, IssuingNumber(1_700_000_000));
+    assert!(meet(&first.link, new).is_err(), "the first no more");
+    // Putting the new issuing certificate beside the old one does not help.
+    let mut mixed = first.issuing.link_key(&[22; 32]).expect("a chain");
+    mixed.chain.insert(1, second.chain[0].clone());
+    assert!(meet(&mixed, new).is_err());
+    // What the log's key signed says under which of the two.
+    let log = second.log_key(&[23; 32]).expect("a chain");
+    let key = LogKey::of(&log.chain, first.fingerprint()).expect("the log's key");
+    assert_eq!(key.issued_under(), new);
 }
 
 /// How much is done every day, unless `cargo xtask deep` asks for more.

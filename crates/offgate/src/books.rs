@@ -7,22 +7,24 @@ use offgate_core::actor::Actor;
 use offgate_core::command::Command;
 use offgate_core::id::CommandId;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
-use offgate_server::{LogSigner, StartError};
+use offgate_server::{Keys, LogSigner};
 use offgate_store::{Outcome, Reader, Store, StoreError};
 
 use crate::exit::Failure;
 use crate::record::Format;
 use crate::settings::Config;
+use crate::store_keys;
 use crate::system::{SystemClock, SystemRandomness};
-use crate::terminal::Confirmation;
+use crate::terminal::{Confirmation, talk};
 
-/// Opens the store in a data directory, with its log key from there.
+/// Opens the store in a data directory, with the log key among these keys.
 pub(crate) fn open_store(
     data: &Path,
     clock: &Arc<dyn Clock>,
     randomness: &Arc<dyn Randomness>,
+    keys: &Arc<Keys>,
 ) -> Result<Store, Failure> {
-    let signer = LogSigner::open(data, &**randomness).map_err(StartError::Keys)?;
+    let signer = LogSigner::new(Arc::clone(keys));
     Ok(Store::open(
         data,
         Arc::clone(clock),
@@ -34,6 +36,7 @@ pub(crate) fn open_store(
 /// An open store, and how its user wants to be spoken to.
 pub(crate) struct Books {
     store: Store,
+    keys: Arc<Keys>,
     randomness: Arc<dyn Randomness>,
     clock: Arc<dyn Clock>,
     /// How answers look.
@@ -60,9 +63,11 @@ impl Books {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
-        let store = open_store(directory, &clock, &randomness)?;
+        let keys = store_keys::open(directory, &*clock, &*randomness, talk)?;
+        let store = open_store(directory, &clock, &randomness, &keys)?;
         Ok(Self {
             store,
+            keys,
             randomness,
             clock,
             format,
@@ -73,6 +78,11 @@ impl Books {
     /// The store itself.
     pub(crate) const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The store's keys.
+    pub(crate) const fn keys(&self) -> &Arc<Keys> {
+        &self.keys
     }
 
     /// What is on record now.

@@ -8,6 +8,7 @@ use offgate_core::agent::AgentState;
 use offgate_core::confirmation::Contact;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use offgate_core::records::Records as _;
+use offgate_link::join_token::RootFingerprint;
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
 use offgate_store::{DATABASE_FILE, Reader};
 
@@ -17,7 +18,9 @@ use crate::moment::{shown, zone};
 use crate::record::{Format, List, Record};
 use crate::serve::{self, NotLocked};
 use crate::settings::Config;
+use crate::store_keys;
 use crate::system::{SystemClock, SystemRandomness};
+use crate::terminal::talk;
 
 /// A clock that shows an earlier day is wrong: this program is younger.
 const WRITTEN: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -88,10 +91,11 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
     }
     disk(&mut findings, data);
     let server = server(&mut findings, config);
-    certificate(&mut findings, config);
-    own_certificate(&mut findings, config, clock.now());
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
-    match open_store(data, &clock, &randomness) {
+    let keys = store_keys::open(data, &*clock, &*randomness, talk);
+    certificate(&mut findings, keys.as_ref().map(|keys| keys.fingerprint()));
+    own_certificate(&mut findings, config, clock.now());
+    match keys.and_then(|keys| open_store(data, &clock, &randomness, &keys)) {
         Err(error) => {
             findings.add("clock", clock_alone(clock.now()), "compared with nothing");
             findings.add("database", Health::Wrong, error.to_string());
@@ -250,8 +254,8 @@ fn certificate_ends(chain: &Path) -> Result<Timestamp, String> {
     ))
 }
 
-fn certificate(findings: &mut Findings, config: &Config) {
-    match serve::root_fingerprint(config) {
+fn certificate(findings: &mut Findings, root: Result<RootFingerprint, &Failure>) {
+    match root {
         Ok(fingerprint) => {
             findings.add(
                 "link certificate",

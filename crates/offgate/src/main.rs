@@ -15,6 +15,7 @@ mod record;
 mod serve;
 mod settings;
 mod stop;
+mod store_keys;
 mod system;
 mod terminal;
 
@@ -102,7 +103,7 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::DoorGroup(command) => command::door_group::run(books, command),
         BooksCommand::Operator(command) => command::operator::run(books, config, command),
         BooksCommand::AgentKey(command) => command::agent_key::run(books, command),
-        BooksCommand::JoinToken(command) => command::join_token::run(books, config, command),
+        BooksCommand::JoinToken(command) => command::join_token::run(books, command),
         BooksCommand::Activity(arguments) => command::activity::run(books, arguments),
     }
 }

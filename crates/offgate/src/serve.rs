@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::records::Records as _;
-use offgate_link::join_token::RootFingerprint;
-use offgate_server::{CertificateFiles, ServerSettings, StartError, open_keys};
+use offgate_server::{CertificateFiles, ServerSettings, StartError};
 use offgate_store::sign_in::LinkPurpose;
 
 use crate::books::open_store;
@@ -17,7 +16,7 @@ use crate::exit::Failure;
 use crate::settings::Config;
 use crate::system::{SystemClock, SystemRandomness};
 use crate::terminal::answer;
-use crate::{logging, one_time_link, stop};
+use crate::{logging, one_time_link, stop, store_keys};
 
 /// The file that a running server holds locked.
 const LOCK_FILE: &str = "server.lock";
@@ -36,7 +35,8 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
     logging::start(&config.log.value)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
-    let store = open_store(data, &clock, &randomness)?;
+    let keys = store_keys::open(data, &*clock, &*randomness, answer)?;
+    let store = open_store(data, &clock, &randomness, &keys)?;
     let _lock = lock(data)?;
     let certificate = config
         .certificate_and_key()?
@@ -60,6 +60,7 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
         let stop = stop::on_signal()?;
         let running = offgate_server::start(
             settings,
+            keys,
             store.clone(),
             Arc::clone(&clock),
             Arc::clone(&randomness),
@@ -81,13 +82,6 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
         running.stop().await;
         Ok(())
     })
-}
-
-/// By what agents know the store of this data directory.
-pub(crate) fn root_fingerprint(config: &Config) -> Result<RootFingerprint, Failure> {
-    let authority =
-        open_keys(&config.data.value, &SystemRandomness::default()).map_err(StartError::Keys)?;
-    Ok(authority.fingerprint())
 }
 
 /// Why the data directory could not be taken.

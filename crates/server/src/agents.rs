@@ -37,6 +37,13 @@ impl Agents {
         number
     }
 
+    /// Ends every conversation.
+    pub(crate) fn end_all(&self) {
+        for (_, ended) in self.connected().conversations.values() {
+            ended.cancel();
+        }
+    }
+
     /// Notes that a conversation is over. Says whether the agent is now gone, and has not
     /// meanwhile begun another.
     pub(crate) fn left(&self, agent: AgentId, number: u64) -> Presence {

@@ -117,8 +117,8 @@ fn read(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, CertificateError>
 /// The file with the certificate made here, made anew when it ends soon. Its first line says when
 /// it was made; readers of PEM pass over it.
 fn own(data: &Path, listen: IpAddr, now: Timestamp) -> Result<PathBuf, CertificateError> {
-    let folder = keys::folder(data)?;
-    let path = folder.join(KEPT);
+    let folder = keys::Folder::open(data)?;
+    let path = folder.path(KEPT);
     let made_at = std::fs::read_to_string(&path).ok().and_then(|text| {
         let line = text.lines().next()?;
         line.strip_prefix("made at ")?.parse().ok()
@@ -150,7 +150,7 @@ fn own(data: &Path, listen: IpAddr, now: Timestamp) -> Result<PathBuf, Certifica
         certificate.pem(),
         key.serialize_pem()
     );
-    keys::write(&folder, KEPT, text.as_bytes())?;
+    folder.write(KEPT, text.as_bytes())?;
     Ok(path)
 }
 

@@ -114,14 +114,10 @@ async fn carry_out(
         return Err(spent);
     };
     let agent = reader.agent(by).map_err(later)?.ok_or(spent)?;
-    let chain = shared
-        .authority
-        .issuing
-        .vouch(agent.id, &agent.key)
-        .map_err(|error| {
-            tracing::error!(%error, "could not make a certificate");
-            (RefusalCode::Later, "no certificate could be made")
-        })?;
+    let chain = shared.keys.vouch(agent.id, &agent.key).map_err(|error| {
+        tracing::error!(%error, "could not make a certificate");
+        (RefusalCode::Later, "no certificate could be made")
+    })?;
     Ok(ToAgent::Enrolled {
         agent: (*agent.id.as_bytes()).into(),
         store: (*shared.store.identity().store.as_bytes()).into(),

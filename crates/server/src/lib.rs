@@ -14,6 +14,7 @@ mod console_certificate;
 mod conversation;
 mod enrolment;
 mod keys;
+mod keys_followed;
 mod listener;
 mod log_signer;
 mod schedule;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::parameters::{Clock, Randomness};
-use offgate_link::identity::{Authority, IdentityError};
+use offgate_link::identity::IdentityError;
 use offgate_link::join_token::RootFingerprint;
 use offgate_store::{Store, StoreError};
 use tokio::net::TcpListener;
@@ -34,7 +35,10 @@ use tokio_util::task::TaskTracker;
 
 pub use console::{LinkSecret, assets, one_time_link, password_hash};
 pub use console_certificate::{CertificateError, CertificateFiles};
-pub use keys::{KeysError, open as open_keys};
+pub use keys::{
+    KeyShown, Keys, KeysError, Making, NewPassphrase, NotAPassphrase, NotUnwrapped, NoteError,
+    Passphrase, unwrap_backup_key,
+};
 pub use log_signer::LogSigner;
 
 /// The port on which agents find the server unless another is chosen.
@@ -76,6 +80,9 @@ pub enum StartError {
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A replaced key could not be noted in the log.
+    #[error(transparent)]
+    Note(#[from] NoteError),
 }
 
 /// What every part of the server shares.
@@ -83,7 +90,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
-    pub(crate) authority: Authority,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) agents: agents::Agents,
     pub(crate) stopping: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -117,19 +124,19 @@ pub struct Running {
 /// Opens the port and starts.
 ///
 /// # Errors
-/// The keys, the port or the store cannot be used.
+/// The certificates, the port or the store cannot be used.
 pub async fn start(
     settings: ServerSettings,
+    keys: Arc<Keys>,
     store: Store,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
 ) -> Result<Running, StartError> {
-    let authority = open_keys(&settings.data, &*randomness)?;
     let shared = Arc::new(Shared {
         store,
         clock,
         randomness,
-        authority,
+        keys,
         agents: agents::Agents::default(),
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
@@ -147,6 +154,7 @@ pub async fn start(
     };
     // Whoever was connected to an earlier run is not connected now.
     shared.store.record_nobody_connected().await?;
+    keys_followed::note(&shared).await?;
     let certificate = console_certificate::Source {
         data: settings.data,
         files: settings.certificate,
@@ -158,8 +166,12 @@ pub async fn start(
         renewed,
         Arc::clone(&shared),
     ));
+    let (replaced, link) = watch::channel(listener::link_config(&shared.keys)?);
+    shared
+        .tasks
+        .spawn(keys_followed::follow(replaced, Arc::clone(&shared)));
     let tls = listener::Tls {
-        link: listener::link_config(&shared.authority)?,
+        link,
         browsers,
         places: Arc::new(Semaphore::new(listener::BROWSERS)),
         pages: console::router(
@@ -212,7 +224,7 @@ impl Running {
     /// By what agents know this store.
     #[must_use]
     pub fn fingerprint(&self) -> RootFingerprint {
-        self.shared.authority.fingerprint()
+        self.shared.keys.fingerprint()
     }
 
     /// Ends every conversation and stops, within five seconds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use offgate_core::agent::AgentState;
 use offgate_link::frame;
-use offgate_link::identity::{ALPN, Authority, IdentityError, agent_key, server_config};
+use offgate_link::identity::{ALPN, IdentityError, agent_key, server_config};
 use offgate_link::message::{RefusalCode, ToAgent};
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
@@ -17,6 +17,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::browsers::{self, Protocol};
+use crate::keys::Keys;
 use crate::{Shared, conversation, enrolment};
 
 /// A connection of the link.
@@ -37,7 +38,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) struct Tls {
     /// How agents are met.
-    pub(crate) link: Arc<ServerConfig>,
+    pub(crate) link: watch::Receiver<Arc<ServerConfig>>,
     /// How browsers are met; they are never asked for a certificate.
     pub(crate) browsers: watch::Receiver<Arc<ServerConfig>>,
     /// How many browsers there may be: they never take the place of a door.
@@ -46,9 +47,10 @@ pub(crate) struct Tls {
     pub(crate) pages: axum::Router,
 }
 
-pub(crate) fn link_config(authority: &Authority) -> Result<Arc<ServerConfig>, IdentityError> {
-    let root = authority.root.chain.first().map_or(&[][..], Vec::as_slice);
-    Ok(Arc::new(server_config(&authority.link, root)?))
+pub(crate) fn link_config(keys: &Keys) -> Result<Arc<ServerConfig>, IdentityError> {
+    let root = keys.root();
+    keys.with_link(|link| server_config(link, &root))
+        .map(Arc::new)
 }
 
 /// Accepts connections until the server stops.
@@ -151,7 +153,8 @@ async fn greet(stream: TcpStream, tls: &Tls) -> std::io::Result<Caller> {
         .alpn()
         .is_some_and(|mut names| names.any(|name| name == ALPN));
     if is_agent {
-        let stream = start.into_stream(Arc::clone(&tls.link)).await?;
+        let config = Arc::clone(&tls.link.borrow());
+        let stream = start.into_stream(config).await?;
         Ok(Caller::Agent(Box::new(stream)))
     } else {
         let config = Arc::clone(&tls.browsers.borrow());

@@ -21,7 +21,9 @@ use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::records::Records as _;
 use offgate_core::text::{Email, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_server::{LogSigner, Running, ServerSettings, one_time_link, password_hash};
+use offgate_server::{
+    Keys, LogSigner, Making, Running, ServerSettings, one_time_link, password_hash,
+};
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Outcome, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,7 +64,12 @@ impl House {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(FakeClock(AtomicI64::new(START * 1_000_000)));
         let randomness = Arc::new(Counter(AtomicU64::new(1)));
-        let signer = LogSigner::open(folder.path(), &*randomness).expect("a signer");
+        let making = Making {
+            clock: &*clock,
+            randomness: &*randomness,
+        };
+        let keys = Arc::new(Keys::open(folder.path(), making, &|_| ()).expect("keys"));
+        let signer = LogSigner::new(Arc::clone(&keys));
         let store = Store::open(
             folder.path(),
             clock.clone(),
@@ -77,10 +84,15 @@ impl House {
             certificate: None,
             demo: None,
         };
-        let running =
-            offgate_server::start(settings, store.clone(), clock.clone(), randomness.clone())
-                .await
-                .expect("it starts");
+        let running = offgate_server::start(
+            settings,
+            keys,
+            store.clone(),
+            clock.clone(),
+            randomness.clone(),
+        )
+        .await
+        .expect("it starts");
         Self {
             _folder: folder,
             store,

@@ -29,10 +29,11 @@ use offgate_core::table::entry::TableHash;
 use offgate_core::text::{PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_link::acknowledgement::{Acknowledgement, SigningKey};
+use offgate_link::chain::IssuingNumber;
 use offgate_link::frame;
 use offgate_link::identity::{Identity, client_config, server_name};
 use offgate_link::message::{ToAgent, ToServer};
-use offgate_server::{LogSigner, ServerSettings, open_keys};
+use offgate_server::{Keys, LogSigner, Making, ServerSettings};
 use offgate_store::{Outcome, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -283,7 +284,12 @@ async fn live(number: u16, address: SocketAddr, connector: TlsConnector, told: T
 async fn a_thousand_at_once_are_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let randomness = Arc::new(Counter(AtomicU64::new(1)));
-    let signer = LogSigner::open(folder.path(), &*randomness).expect("a signer");
+    let making = Making {
+        clock: &FakeClock,
+        randomness: &*randomness,
+    };
+    let keys = Arc::new(Keys::open(folder.path(), making, &|_| ()).expect("keys"));
+    let signer = LogSigner::new(Arc::clone(&keys));
     let store = Store::open(
         folder.path(),
         Arc::new(FakeClock),
@@ -298,7 +304,6 @@ async fn a_thousand_at_once_are_no_event() {
         asked.push(matches!(executed, Ok(Outcome::Done { .. })));
     }
     assert!(asked.iter().all(|done| *done));
-    let authority = open_keys(folder.path(), &*randomness).expect("keys");
     let settings = ServerSettings {
         data: folder.path().to_owned(),
         listen: "127.0.0.1:0".parse().expect("an address"),
@@ -306,9 +311,15 @@ async fn a_thousand_at_once_are_no_event() {
         certificate: None,
         demo: None,
     };
-    let running = offgate_server::start(settings, store.clone(), Arc::new(FakeClock), randomness)
-        .await
-        .expect("it starts");
+    let running = offgate_server::start(
+        settings,
+        Arc::clone(&keys),
+        store.clone(),
+        Arc::new(FakeClock),
+        randomness,
+    )
+    .await
+    .expect("it starts");
     let (ready, mut are_ready) = tokio::sync::mpsc::channel(64);
     let (deltas, mut changed) = tokio::sync::mpsc::channel(64);
     let (end, over) = watch::channel(());
@@ -317,12 +328,10 @@ async fn a_thousand_at_once_are_no_event() {
         let public: AgentKey = key(number).public();
         let own = Identity {
             key: key(number).pkcs8().to_vec(),
-            chain: authority
-                .issuing
-                .vouch(agent, &public)
-                .expect("a certificate"),
+            chain: keys.vouch(agent, &public).expect("a certificate"),
         };
-        let config = client_config(authority.fingerprint(), Some(&own)).expect("a config");
+        let config =
+            client_config(keys.fingerprint(), IssuingNumber(0), Some(&own)).expect("a config");
         let told = Told {
             ready: ready.clone(),
             deltas: deltas.clone(),

@@ -29,7 +29,7 @@ use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_server::{LogSigner, ServerSettings, one_time_link};
+use offgate_server::{Keys, LogSigner, Making, ServerSettings, one_time_link};
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Heard, Outcome, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -205,7 +205,12 @@ async fn pages_are_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(FakeClock(AtomicI64::new(1_795_000_000_000_000)));
     let randomness = Arc::new(Counter(AtomicU64::new(1)));
-    let signer = LogSigner::open(folder.path(), &*randomness).expect("a signer");
+    let making = Making {
+        clock: &*clock,
+        randomness: &*randomness,
+    };
+    let keys = Arc::new(Keys::open(folder.path(), making, &|_| ()).expect("keys"));
+    let signer = LogSigner::new(Arc::clone(&keys));
     let store = Store::open(
         folder.path(),
         clock.clone(),
@@ -220,9 +225,15 @@ async fn pages_are_as_they_were() {
         certificate: None,
         demo: None,
     };
-    let running = offgate_server::start(settings, store.clone(), clock.clone(), randomness.clone())
-        .await
-        .expect("it starts");
+    let running = offgate_server::start(
+        settings,
+        keys,
+        store.clone(),
+        clock.clone(),
+        randomness.clone(),
+    )
+    .await
+    .expect("it starts");
     for (number, (actor, command)) in (1..).zip(organisation()) {
         let id = CommandId::from_bytes([number; 16]);
         let outcome = store.execute(id, actor, command).await;

@@ -13,6 +13,7 @@ use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
 use offgate_link::acknowledgement::{Acknowledgement, verify_enrolment};
+use offgate_link::chain::IssuingNumber;
 use offgate_link::frame;
 use offgate_link::identity::{Authority, agent_key, server_config};
 use offgate_link::join_token::JoinTokenText;
@@ -101,7 +102,8 @@ pub(crate) struct Stub {
 
 impl Stub {
     pub(crate) async fn start(first_join: FirstJoin) -> Arc<Self> {
-        let authority = Authority::create([[1; 32], [2; 32], [3; 32]]).expect("certificates");
+        let authority = Authority::create([[1; 32], [2; 32], [3; 32], [4; 32]], IssuingNumber(1))
+            .expect("certificates");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let token = JoinTokenText::random(authority.fingerprint(), &Counting(Mutex::new(40)));
         let stub = Arc::new(Self {

@@ -29,6 +29,7 @@ fn needs(command: &Command) -> Needs {
         Command::CreateOperator(_)
         | Command::ChangeRole(..)
         | Command::LinkOperator(..)
+        | Command::NoteKeyReplaced(_)
         | Command::EndOperator(_) => Needs::Role(Role::Owner),
         Command::CreateUser { .. }
         | Command::EditUser { .. }

@@ -145,6 +145,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::LinkOperator(operator, user) => self.link_operator(*operator, *user),
             Command::SetPassword(operator, hash) => self.set_password(*operator, hash),
             Command::EndOperator(operator) => self.end_operator(*operator),
+            Command::NoteKeyReplaced(replaced) => Ok(vec![Change::ServerKeyReplaced(*replaced)]),
             Command::ExtendCalendars { from_year } => {
                 let covered = self.read(|records| records.calendars_from())?;
                 Ok(if *from_year > covered {

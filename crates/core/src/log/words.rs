@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 44] = [
+const VERBS: [(&str, &str); 45] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -55,6 +55,7 @@ const VERBS: [(&str, &str); 44] = [
     ("operator.changed", "changed the operator"),
     ("operator.deleted", "deleted the operator"),
     ("operator.password-set", "set the password of"),
+    ("store.key-replaced", "replaced a key of"),
     ("store.calendars-extended", "extended the calendars of"),
 ];
 

@@ -105,7 +105,8 @@ pub fn touched<R: Records + ?Sized>(
         | Change::JoinTokenCreated(_)
         | Change::JoinTokenWithdrawn(_)
         | Change::Operator(_)
-        | Change::PasswordSet(..) => Ok(BTreeSet::new()),
+        | Change::PasswordSet(..)
+        | Change::ServerKeyReplaced(_) => Ok(BTreeSet::new()),
     }
 }
 

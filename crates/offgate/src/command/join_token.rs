@@ -14,7 +14,6 @@ use crate::books::Books;
 use crate::exit::Failure;
 use crate::moment::{shown, zone};
 use crate::record::{Record, reference};
-use crate::settings::Config;
 
 /// What to do with join tokens.
 #[derive(Clone, Debug, Subcommand)]
@@ -61,14 +60,10 @@ impl Shown for JoinToken {
     }
 }
 
-pub(crate) fn run(
-    books: &Books,
-    config: &Config,
-    command: &JoinTokenCommand,
-) -> Result<(), Failure> {
+pub(crate) fn run(books: &Books, command: &JoinTokenCommand) -> Result<(), Failure> {
     match command {
         JoinTokenCommand::List(page) => list::<JoinToken>(books, page, |_| true),
-        JoinTokenCommand::Create(new) => create(books, config, new),
+        JoinTokenCommand::Create(new) => create(books, new),
         JoinTokenCommand::Withdraw(which) => {
             let token: JoinToken = pick(&books.reader(), &which.wanted)?;
             books.carry_out(Command::WithdrawJoinToken(token.id))?;
@@ -77,9 +72,9 @@ pub(crate) fn run(
     }
 }
 
-fn create(books: &Books, config: &Config, new: &Create) -> Result<(), Failure> {
+fn create(books: &Books, new: &Create) -> Result<(), Failure> {
     let reader = books.reader();
-    let root = crate::serve::root_fingerprint(config)?;
+    let root = books.keys().fingerprint();
     let text = JoinTokenText::random(root, books.randomness());
     let doors = pick_all::<Door>(&reader, &new.door)?;
     let token = JoinToken {

@@ -29,7 +29,7 @@ use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::records::Records as _;
 use offgate_core::text::{Email, Title};
 use offgate_link::join_token::{JoinTokenText, RootFingerprint};
-use offgate_server::{Running, ServerSettings};
+use offgate_server::{Keys, Running, ServerSettings};
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Outcome, Reader, Store};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ use crate::books::open_store;
 use crate::exit::Failure;
 use crate::system::{SystemClock, SystemRandomness};
 use crate::terminal::{answer, talk};
-use crate::{logging, one_time_link, serve, stop};
+use crate::{logging, one_time_link, serve, stop, store_keys};
 
 pub(crate) use self::folder::is_a_demo;
 
@@ -66,6 +66,7 @@ enum Performance {
 struct Stage {
     performance: Performance,
     folder: Folder,
+    keys: Arc<Keys>,
     store: Store,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
@@ -82,7 +83,8 @@ pub(crate) fn run(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
     let folder = Folder::open(data, &*randomness)?;
-    let store = open_store(&folder.server(), &clock, &randomness)?;
+    let keys = store_keys::open_demo(&folder.server(), &*clock, &*randomness)?;
+    let store = open_store(&folder.server(), &clock, &randomness, &keys)?;
     let _lock = serve::lock(&folder.server())?;
     let performance = if folder.is_founded() {
         Performance::Another
@@ -102,6 +104,7 @@ pub(crate) fn run(
         let stage = Stage {
             performance,
             folder,
+            keys,
             store,
             clock,
             randomness,
@@ -118,6 +121,7 @@ async fn play(stage: &Stage, arguments: &DemoArguments) -> Result<(), Failure> {
     let settings = settings(stage, arguments, &stations)?;
     let running = offgate_server::start(
         settings,
+        Arc::clone(&stage.keys),
         stage.store.clone(),
         Arc::clone(&stage.clock),
         Arc::clone(&stage.randomness),

@@ -139,6 +139,8 @@ impl Apply<'_> {
                 // Whoever knew the old one is out.
                 sign_in::end_all(self.connection, *operator)
             }
+            // The log's entry is all there is to it.
+            Change::ServerKeyReplaced(_) => Ok(()),
             Change::CalendarsExtended { from_year } => {
                 self.run("UPDATE store SET calendars_from = ?1", params![from_year])
             }

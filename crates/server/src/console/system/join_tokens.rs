@@ -148,7 +148,7 @@ async fn create(
     if problems.is_empty()
         && let Some(name) = name
     {
-        let text = JoinTokenText::random(console.authority.fingerprint(), &*console.randomness);
+        let text = JoinTokenText::random(console.keys.fingerprint(), &*console.randomness);
         let token = JoinToken {
             id: JoinTokenId::random(&*console.randomness),
             secret: text.secret_hash(),

@@ -74,7 +74,7 @@ async fn overview(
         operators: page_of(operators::rows(&console)?, &asked.operators),
         agents: page_of(agents::rows(&console)?, &asked.agents),
         tokens: join_tokens::rows(&console)?,
-        fingerprint: console.authority.fingerprint().to_string(),
+        fingerprint: console.keys.fingerprint().to_string(),
     })
 }
 
