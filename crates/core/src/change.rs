@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::actor::Actor;
 use crate::agent::{Agent, JoinToken};
 use crate::credential::{CardToken, Credential};
 use crate::id::{CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
+use crate::keeping::Keeping;
 use crate::operator::{Operator, PasswordHash};
 use crate::parameters::Timestamp;
 use crate::pin::PinDigest;
@@ -96,8 +98,8 @@ pub enum Change {
         /// An end of access that had passed and is not given back.
         expired_end: Option<Timestamp>,
     },
-    /// A person is gone. Their profile, credentials, memberships and the log details about them
-    /// are erased with this change.
+    /// A person is gone from every list, and their credentials and memberships with them. Their
+    /// profile and the log's details about them stay, sealed, until they are erased.
     UserRemoved {
         /// What stays.
         tombstone: Tombstone,
@@ -107,6 +109,38 @@ pub enum Change {
         burned: Vec<CardToken>,
         /// The reason, when an owner did not wait for every door.
         unconfirmed: Option<Note>,
+    },
+    /// What was left of a removed person is erased.
+    UserErased {
+        /// Who.
+        user: UserId,
+        /// When.
+        at: Timestamp,
+    },
+    /// An operator who was a person that is erased: name, address and password are gone.
+    OperatorErased(OperatorId),
+    /// What is left of a removed person is kept for now.
+    ErasureHeld {
+        /// Who.
+        user: UserId,
+        /// By whom.
+        by: Actor,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        reason: Note,
+    },
+    /// It is no longer kept; it is erased when its day comes, or came.
+    ErasureReleased {
+        /// Who.
+        user: UserId,
+    },
+    /// How long things are kept is other than before.
+    KeepingChanged {
+        /// What it was.
+        before: Keeping,
+        /// What it is.
+        after: Keeping,
     },
     /// A person has one more credential.
     CredentialAdded(Credential),

@@ -11,6 +11,8 @@ use crate::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
     PolicyId, ScheduleId, UserId,
 };
+use crate::keeping::Keeping;
+use crate::log::Person;
 use crate::operator::{Operator, PasswordHash, Role};
 use crate::parameters::{Revision, Timestamp};
 use crate::place::{Door, DoorGroup, Site};
@@ -100,13 +102,41 @@ pub enum Command {
         /// Who.
         user: UserId,
     },
-    /// Takes a deactivated person off every list and erases their personal data.
+    /// Takes a deactivated person off every list; their personal data is erased at once or after
+    /// the waiting time.
     RemoveUser {
         /// Who.
         user: UserId,
         /// What if a door has not confirmed the deactivation.
         unconfirmed: Unconfirmed,
     },
+    /// Erases what is left of a removed person now.
+    EraseUser {
+        /// Who.
+        user: UserId,
+    },
+    /// Erases what is left of a removed person whose day has come. Asked by the schedule, judged
+    /// afresh.
+    EraseDue {
+        /// Who.
+        user: UserId,
+    },
+    /// Keeps what is left of a removed person from being erased.
+    HoldErasure {
+        /// Who.
+        user: UserId,
+        /// Why.
+        reason: Note,
+    },
+    /// Ends that.
+    ReleaseErasure {
+        /// Who.
+        user: UserId,
+    },
+    /// Erases somebody once more whom the vault knows as erased: the records are older than that.
+    RepeatErasure(Person),
+    /// Says how long things are kept.
+    ChangeKeeping(Keeping),
     /// Gives a person one more credential.
     AddCredential {
         /// Who.
@@ -218,6 +248,8 @@ impl Command {
     pub const fn freshness(&self) -> Freshness {
         match self {
             Self::RemoveUser { .. }
+            | Self::EraseUser { .. }
+            | Self::ChangeKeeping(_)
             | Self::CreateOperator(_)
             | Self::ChangeRole(..)
             | Self::LinkOperator(..)

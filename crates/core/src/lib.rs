@@ -18,6 +18,7 @@ pub mod credential;
 pub mod decide;
 pub mod door_event;
 pub mod id;
+pub mod keeping;
 pub mod log;
 pub mod memory;
 pub mod operator;

@@ -13,6 +13,7 @@ use crate::id::{
     AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId, PolicyId,
     ScheduleId, SiteId, UserId,
 };
+use crate::keeping::Keeping;
 use crate::operator::{OperatorState, Role};
 use crate::parameters::Timestamp;
 use crate::policy::{PolicyHours, Schedule, Weekday, Window};
@@ -256,6 +257,31 @@ pub fn entry(change: &Change) -> Entry {
                     unconfirmed.as_ref().map(|note| note.as_str().to_owned()),
                 ),
             ]),
+        },
+        Change::UserErased { user, .. } => Entry {
+            kind: "user.erased",
+            subject: Subject::User(*user),
+            details: Vec::new(),
+        },
+        Change::OperatorErased(operator) => Entry {
+            kind: "operator.erased",
+            subject: Subject::Operator(*operator),
+            details: Vec::new(),
+        },
+        Change::ErasureHeld { user, reason, .. } => Entry {
+            kind: "user.erasure-held",
+            subject: Subject::User(*user),
+            details: new([(FREE_TEXT[2], Some(reason.as_str().to_owned()))]),
+        },
+        Change::ErasureReleased { user } => Entry {
+            kind: "user.erasure-released",
+            subject: Subject::User(*user),
+            details: Vec::new(),
+        },
+        Change::KeepingChanged { before, after } => Entry {
+            kind: "store.keeping-changed",
+            subject: Subject::Store,
+            details: differences(&keeping(*before), &keeping(*after)),
         },
         Change::CredentialAdded(credential) => Entry {
             kind: "credential.added",
@@ -514,7 +540,11 @@ const LINK: &str = "is the person";
 /// Fields that tell of a person nothing but how many of something there were.
 const COUNTS: [&str; 2] = ["PINs retired", "lost cards blocked for good"];
 /// The fields in which somebody wrote why, freely.
-const FREE_TEXT: [&str; 2] = ["note", "done before every door confirmed, because"];
+const FREE_TEXT: [&str; 3] = [
+    "note",
+    "done before every door confirmed, because",
+    "kept, because",
+];
 
 /// Whether somebody with this role may read this field of an entry's details. What was written
 /// freely about a person is for owners.
@@ -636,6 +666,20 @@ fn period(access: AccessPeriod) -> [Field; 2] {
     [
         ("access starts", access.starts.map(instant)),
         ("access ends", access.ends.map(instant)),
+    ]
+}
+
+fn keeping(keeping: Keeping) -> [Field; 2] {
+    let days = |days: u16| Some(days.to_string());
+    [
+        (
+            "days between removal and erasure",
+            days(keeping.erasure_wait.days()),
+        ),
+        (
+            "days door events are kept",
+            days(keeping.door_events.days()),
+        ),
     ]
 }
 

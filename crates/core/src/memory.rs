@@ -16,6 +16,7 @@ use crate::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
     PolicyId, ScheduleId, SiteId, UserId,
 };
+use crate::keeping::Keeping;
 use crate::operator::Operator;
 use crate::parameters::{Revision, Timestamp};
 use crate::pin::PinDigest;
@@ -23,7 +24,7 @@ use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
 use crate::records::{CardUse, PinUse, Records};
 use crate::text::{Email, fold};
-use crate::user::{Deactivation, Standing, User, UserRecord};
+use crate::user::{Deactivation, Erasure, Standing, User, UserRecord};
 
 /// Records in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct Memory {
     pub join_tokens: BTreeMap<JoinTokenId, JoinToken>,
     /// Operators.
     pub operators: BTreeMap<OperatorId, Operator>,
+    /// How long things are kept.
+    pub keeping: Keeping,
     /// The first year that calendars at the doors cover.
     pub calendars_from: i16,
 }
@@ -139,6 +142,25 @@ impl Memory {
                     }),
                 );
             }
+            Change::UserErased { user, at } => {
+                self.change_erasure(user, |_| Erasure::Done { at });
+            }
+            Change::OperatorErased(operator) => {
+                self.operators.remove(&operator);
+            }
+            Change::ErasureHeld {
+                user, by, since, ..
+            } => self.change_erasure(user, |erasure| match erasure {
+                Erasure::Due { at: due } => Erasure::Held { by, since, due },
+                Erasure::Held { .. } | Erasure::Done { .. } => erasure,
+            }),
+            Change::ErasureReleased { user } => {
+                self.change_erasure(user, |erasure| match erasure {
+                    Erasure::Held { due: at, .. } => Erasure::Due { at },
+                    Erasure::Due { .. } | Erasure::Done { .. } => erasure,
+                });
+            }
+            Change::KeepingChanged { after, .. } => self.keeping = after,
             Change::CredentialAdded(credential) => {
                 self.change_user(credential.user, |_| {});
                 self.credentials.insert(credential.id, credential);
@@ -271,6 +293,12 @@ impl Memory {
         if let Some(UserRecord::Present(user)) = self.users.get_mut(&user) {
             edit(user);
             user.revision = self.revision;
+        }
+    }
+
+    fn change_erasure(&mut self, user: UserId, edit: impl FnOnce(Erasure) -> Erasure) {
+        if let Some(UserRecord::Removed(tombstone)) = self.users.get_mut(&user) {
+            tombstone.erasure = edit(tombstone.erasure);
         }
     }
 
@@ -443,6 +471,9 @@ impl Records for Memory {
             .values()
             .find(|it| fold(it.email.as_str()) == address)
             .cloned())
+    }
+    fn keeping(&self) -> Result<Keeping, Infallible> {
+        Ok(self.keeping)
     }
     fn calendars_from(&self) -> Result<i16, Infallible> {
         Ok(self.calendars_from)

@@ -11,6 +11,7 @@ use crate::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
     PolicyId, ScheduleId, SiteId, UserId,
 };
+use crate::keeping::Keeping;
 use crate::operator::Operator;
 use crate::parameters::Timestamp;
 use crate::pin::PinDigest;
@@ -112,6 +113,8 @@ pub trait Records {
     fn operators(&self) -> Result<Vec<Operator>, Self::Error>;
     /// The operator who signs in with this address, not minding case.
     fn operator_by_email(&self, email: &Email) -> Result<Option<Operator>, Self::Error>;
+    /// How long things are kept.
+    fn keeping(&self) -> Result<Keeping, Self::Error>;
     /// The first year that calendars at the doors cover.
     fn calendars_from(&self) -> Result<i16, Self::Error>;
 }

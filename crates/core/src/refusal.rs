@@ -85,6 +85,18 @@ pub enum Refusal {
     /// The person was removed.
     #[error("this person was removed")]
     Removed,
+    /// Erasing is for removed people.
+    #[error("remove this person first")]
+    RemoveFirst,
+    /// An owner holds the erasure.
+    #[error("an owner holds this erasure; it has to be released first")]
+    ErasureHeld,
+    /// There is nothing left to hold.
+    #[error("this person is erased already")]
+    AlreadyErased,
+    /// There is no hold to end.
+    #[error("this erasure is not held")]
+    ErasureNotHeld,
     /// Remove is for deactivated people.
     #[error("deactivate this person first")]
     DeactivateFirst,

@@ -189,6 +189,33 @@ pub struct Tombstone {
     pub removed_by: Actor,
     /// The position of the removal in the log.
     pub revision: Revision,
+    /// Whether what names and contacts them is erased, and if not, when it will be.
+    pub erasure: Erasure,
+}
+
+/// What becomes of what is left of a removed person: their name, contacts, and the details of the
+/// log about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// It is erased when this moment comes.
+    Due {
+        /// When.
+        at: Timestamp,
+    },
+    /// An owner keeps it from being erased.
+    Held {
+        /// Who.
+        by: Actor,
+        /// Since when.
+        since: Timestamp,
+        /// When it would have been, or will be after a release.
+        due: Timestamp,
+    },
+    /// It is gone.
+    Done {
+        /// Since when.
+        at: Timestamp,
+    },
 }
 
 /// Everything that can be known under a user's id.

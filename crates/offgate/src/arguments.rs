@@ -12,12 +12,14 @@ use crate::command::door_group::DoorGroupCommand;
 use crate::command::group::GroupCommand;
 use crate::command::holiday::HolidayCommand;
 use crate::command::join_token::JoinTokenCommand;
+use crate::command::keeping::KeepingCommand;
 use crate::command::operator::OperatorCommand;
 use crate::command::owner::OwnerCommand;
 use crate::command::policy::PolicyCommand;
 use crate::command::schedule::ScheduleCommand;
 use crate::command::site::SiteCommand;
 use crate::command::user::UserCommand;
+use crate::command::vault::VaultCommand;
 use crate::exit::CODES;
 use crate::record::Format;
 use crate::settings::{RawAgent, RawServer};
@@ -125,6 +127,12 @@ pub(crate) enum BooksCommand {
     /// Invitations for agents
     #[command(subcommand)]
     JoinToken(JoinTokenCommand),
+    /// How long things are kept
+    #[command(subcommand)]
+    Keeping(KeepingCommand),
+    /// The keys of people's details, and who was erased
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// What happened: changes and door events
     Activity(ActivityArguments),
 }

@@ -7,12 +7,19 @@ use offgate_core::actor::Actor;
 use offgate_core::calendar::year;
 use offgate_core::command::Command;
 use offgate_core::id::CommandId;
-use offgate_store::{Outcome, StoreError};
+use offgate_core::parameters::Timestamp;
+use offgate_core::records::Records as _;
+use offgate_store::{Outcome, StoreError, WRAPPING_KEY_AGE};
 
 use crate::Shared;
 
 /// How often it is looked whether something is due.
 const EVERY: Duration = Duration::from_secs(10);
+
+/// How many door events are deleted in one transaction, so that no command waits for long.
+const BATCH: usize = 1_000;
+/// How many such transactions one look is good for; the rest waits for the next.
+const BATCHES: usize = 100;
 
 /// Looks until the server stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -34,12 +41,37 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
     for user in reader.access_ended(now)? {
         order(shared, Command::EndAccess { user }).await?;
     }
-    use offgate_core::records::Records as _;
+    for user in reader.erasures_due(now)? {
+        order(shared, Command::EraseDue { user }).await?;
+    }
+    shared.store.forget_traces().await?;
+    let kept = reader.keeping()?.door_events.duration();
+    for _ in 0..BATCHES {
+        if shared.store.forget_events(now.minus(kept), BATCH).await? < BATCH {
+            break;
+        }
+    }
+    replace_wrapping_key(shared, now).await?;
     let from_year = year(now);
     if reader.calendars_from()? < from_year {
         order(shared, Command::ExtendCalendars { from_year }).await?;
     }
     Ok(())
+}
+
+/// A copy of the vault is worth something until its wrapping key is replaced.
+async fn replace_wrapping_key(shared: &Shared, now: Timestamp) -> Result<(), StoreError> {
+    let store = shared.store.clone();
+    let work = move || {
+        if now.since(store.wrapping_key_since()?) >= WRAPPING_KEY_AGE {
+            store.replace_wrapping_key(now, &|_| {})?;
+            tracing::info!("the vault's wrapping key was replaced");
+        }
+        Ok(())
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(StoreError::OutcomeUnknown))
 }
 
 async fn order(shared: &Shared, command: Command) -> Result<(), StoreError> {

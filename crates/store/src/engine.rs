@@ -191,6 +191,11 @@ pub trait Batch: Records<Error = StoreError> {
         events: &[DoorEvent],
         now: Timestamp,
     ) -> Result<Option<u64>, StoreError>;
+    /// Whether somebody is erased from the records of whom keys or files may still tell.
+    fn owes_keys(&self) -> Result<bool, StoreError>;
+    /// Deletes door events of before a moment, the oldest first, at most so many. Says how many
+    /// went.
+    fn forget_events(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError>;
     /// Changes who is signed in.
     fn sign_in(&mut self, change: &SignInChange, now: Timestamp) -> Result<(), StoreError>;
     /// Uses a link up, and says what it was for.

@@ -12,6 +12,7 @@ use offgate_core::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
     PolicyId, ScheduleId, SiteId, UserId,
 };
+use offgate_core::keeping::Keeping;
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Randomness, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -21,7 +22,7 @@ use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::table::entry::EntryKey;
 use offgate_core::text::Email;
 use offgate_core::tree::TreeHash;
-use offgate_core::user::UserRecord;
+use offgate_core::user::{Profile, UserRecord};
 
 use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
 use crate::audit::Audit;
@@ -29,10 +30,11 @@ use crate::engine::TableHead;
 use crate::error::StoreError;
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
-    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, log_tree, sign_in, tables, users,
+    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, erasure, log_tree, sign_in, tables,
+    users,
 };
 use crate::store::Readers;
-use crate::users::{LastSeen, Pending, UserCounts, UserPage, UserQuery};
+use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
 use crate::vault::Vault;
 
 /// What an agent's table has beyond a revision.
@@ -109,6 +111,22 @@ impl Reader {
     /// Active people whose end of access has come, at most a hundred.
     pub fn access_ended(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
         self.with(|rows| rows.access_ended(now))
+    }
+
+    /// Removed people whose day to be erased has come and whom nobody holds, at most a hundred.
+    pub fn erasures_due(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
+        self.with(|rows| erasure::due(rows.connection, now))
+    }
+
+    /// Removed people who are not erased, the earliest due first.
+    pub fn awaiting_erasure(&self, limit: usize) -> Result<Vec<AwaitingErasure>, StoreError> {
+        self.with(|rows| erasure::awaiting(rows.connection, rows.vault, limit))
+    }
+
+    /// Name and contacts of somebody removed who is not erased; none either when their key is not
+    /// to be had.
+    pub fn kept_profile(&self, user: UserId) -> Result<Option<Profile>, StoreError> {
+        self.with(|rows| erasure::kept_profile(rows.connection, rows.vault, user))
     }
 
     /// The agent with this key, revoked ones too.
@@ -330,5 +348,6 @@ delegate! {
     operator(id: OperatorId) -> Option<Operator>;
     operators() -> Vec<Operator>;
     operator_by_email(email: &Email) -> Option<Operator>;
+    keeping() -> Keeping;
     calendars_from() -> i16;
 }

@@ -102,14 +102,27 @@ impl Store {
             changed: Arc::new(changed),
             heard: Arc::new(heard),
         };
-        let writer = Writer {
+        let (not_erased, owes_keys) = (engine.not_erased(), engine.owes_keys()?);
+        let mut writer = Writer {
             engine,
             clock,
             randomness,
             signer,
             pulses: pulses.clone(),
-            traces: Traces::Left,
+            traces: if owes_keys {
+                Traces::Left
+            } else {
+                Traces::None
+            },
         };
+        // Before anything is served: a database from before an erasure must not bring anybody back.
+        match not_erased {
+            Ok(people) => writer.repeat_erasures(people)?,
+            Err(StoreError::Vault(error)) => {
+                tracing::error!(%error, "whether anybody in these records was erased is not known");
+            }
+            Err(error) => return Err(error),
+        }
         std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(&inbox))
@@ -240,6 +253,31 @@ impl Store {
         })?;
         match asked.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
             Answer::EventsKept(up_to) => Ok(up_to),
+            _ => Err(StoreError::OutcomeUnknown),
+        }
+    }
+
+    /// Takes what another process erased out of every file, if that one ended before it could.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn forget_traces(&self) -> Result<(), StoreError> {
+        self.note(Job::ForgetTraces).await
+    }
+
+    /// Deletes door events of before a moment, the oldest first, at most so many at once. Says how
+    /// many went.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn forget_events(
+        &self,
+        before: Timestamp,
+        at_most: usize,
+    ) -> Result<usize, StoreError> {
+        let asked = self.ask(Job::ForgetEvents { before, at_most })?;
+        match asked.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
+            Answer::EventsForgotten(count) => Ok(count),
             _ => Err(StoreError::OutcomeUnknown),
         }
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use offgate_core::credential::Credential;
 use offgate_core::id::{DoorId, NotAnId, UserId};
 use offgate_core::parameters::{Revision, Timestamp};
-use offgate_core::user::User;
+use offgate_core::user::{Erasure, Profile, User};
 
 use crate::engine::Confirms;
 
@@ -147,4 +147,15 @@ pub struct Pending {
     pub decided_at: Timestamp,
     /// Whether doors must come to refuse or to admit.
     pub confirms: Confirms,
+}
+
+/// Somebody who was removed and is not erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwaitingErasure {
+    /// Who.
+    pub user: UserId,
+    /// When they will be erased, or who keeps them from it.
+    pub erasure: Erasure,
+    /// Name and contacts; none when their key is not to be had.
+    pub profile: Option<Profile>,
 }

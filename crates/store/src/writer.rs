@@ -14,7 +14,8 @@ use offgate_core::command::Command;
 use offgate_core::decide::{Decision, decide};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId};
-use offgate_core::parameters::{Clock, Randomness, Revision};
+use offgate_core::log::Person;
+use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::refusal::Refusal;
 use tokio::sync::{oneshot, watch};
 
@@ -68,6 +69,11 @@ pub(crate) enum Job {
         lost: u64,
         events: Vec<DoorEvent>,
     },
+    ForgetTraces,
+    ForgetEvents {
+        before: Timestamp,
+        at_most: usize,
+    },
     NobodyConnected,
     SignIn(SignInChange),
     UseLink(SecretHash),
@@ -78,9 +84,10 @@ impl Job {
     const fn concerns(&self) -> Concerns {
         match self {
             Self::Command { .. } => Concerns::Doors,
-            Self::Acknowledge { .. } | Self::Events { .. } | Self::NobodyConnected => {
-                Concerns::Pages
-            }
+            Self::Acknowledge { .. }
+            | Self::Events { .. }
+            | Self::ForgetEvents { .. }
+            | Self::NobodyConnected => Concerns::Pages,
             Self::Contact { heard, .. } => match heard {
                 Heard::Connected | Heard::Gone => Concerns::Pages,
                 // Every agent renews every few seconds; no page changes by it.
@@ -90,7 +97,7 @@ impl Job {
                 Verdict::Doubted => Concerns::Pages,
                 Verdict::Seen => Concerns::Nobody,
             },
-            Self::SignIn(_) | Self::UseLink(_) => Concerns::Nobody,
+            Self::SignIn(_) | Self::UseLink(_) | Self::ForgetTraces => Concerns::Nobody,
         }
     }
 }
@@ -109,6 +116,7 @@ pub(crate) enum Answer {
     Command(Outcome),
     Noted,
     EventsKept(Option<u64>),
+    EventsForgotten(usize),
     Link(Option<LinkPurpose>),
 }
 
@@ -184,6 +192,23 @@ impl<E: Engine> Writer<E> {
             }
             self.write(waiting);
         }
+    }
+
+    /// Erases people once more whom the vault knows as erased and the records do not.
+    pub(crate) fn repeat_erasures(&mut self, people: Vec<Person>) -> Result<(), StoreError> {
+        let randomness = Arc::clone(&self.randomness);
+        let jobs: Vec<Job> = people
+            .into_iter()
+            .map(|person| Job::Command {
+                id: CommandId::random(&*randomness),
+                actor: Actor::Schedule,
+                command: Box::new(Command::RepeatErasure(person)),
+            })
+            .collect();
+        for jobs in jobs.chunks(BATCH) {
+            self.batch(&jobs.iter().collect::<Vec<_>>())?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, waiting: Vec<Request>) {
@@ -275,7 +300,12 @@ fn perform(
                 randomness.fill(&mut salt);
                 batch.apply(*actor, revision, change, salt, now)?;
                 project(batch, change, revision, now)?;
-                if matches!(change, Change::UserRemoved { .. }) {
+                if matches!(
+                    change,
+                    Change::UserRemoved { .. }
+                        | Change::UserErased { .. }
+                        | Change::OperatorErased(_)
+                ) {
                     *erased = Erased::Somebody;
                 }
             }
@@ -311,6 +341,15 @@ fn perform(
             events,
         } => Ok(Answer::EventsKept(
             batch.keep_events(*agent, *lost, events, now)?,
+        )),
+        Job::ForgetTraces => {
+            if batch.owes_keys()? {
+                *erased = Erased::Somebody;
+            }
+            Ok(Answer::Noted)
+        }
+        Job::ForgetEvents { before, at_most } => Ok(Answer::EventsForgotten(
+            batch.forget_events(*before, *at_most)?,
         )),
         Job::NobodyConnected => {
             batch.nobody_connected()?;

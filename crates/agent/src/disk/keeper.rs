@@ -121,6 +121,15 @@ impl Keeper {
     }
 }
 
+/// What becomes of the files of before when a new generation is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// The last one stays, to stand in for a damaged one.
+    Stays,
+    /// Somebody was deleted: nothing may hold what is in no row any more.
+    Goes,
+}
+
 fn keep<D: Disk>(
     mut files: TableFiles<D>,
     found: Option<Contents>,
@@ -131,11 +140,13 @@ fn keep<D: Disk>(
         Some(contents) => (Some(contents.position), contents.rows),
         None => (None, Rows::new()),
     };
-    // A process before this one may have left in memory what no disk took.
+    // A process before this one may have left in memory what no disk took, and on disk somebody
+    // who is in no row any more.
     let mut written = match &position {
-        Some(position) => files.start_generation(*position, &rows),
+        Some(position) => files.start_over(*position, &rows),
         None => Ok(()),
     };
+    let mut before = Before::Stays;
     loop {
         match &written {
             Ok(()) => drop(tell.send_replace(Durable::UpTo(position))),
@@ -151,7 +162,10 @@ fn keep<D: Disk>(
         let added = match request {
             Ok(Keep::Delta { to, changes }) => {
                 position = Some(to);
-                let added = if written.is_ok() {
+                if changes.iter().any(|change| change.entry.is_none()) {
+                    before = Before::Goes;
+                }
+                let added = if written.is_ok() && before == Before::Stays {
                     files.add(to, &changes)
                 } else {
                     Ok(Added::NeedsNewGeneration)
@@ -161,6 +175,7 @@ fn keep<D: Disk>(
             }
             Ok(Keep::Snapshot(contents)) => {
                 (position, rows) = (Some(contents.position), contents.rows);
+                before = Before::Goes;
                 Ok(Added::NeedsNewGeneration)
             }
             Err(RecvTimeoutError::Timeout) => Ok(Added::NeedsNewGeneration),
@@ -174,6 +189,13 @@ fn keep<D: Disk>(
                 files.start_generation(to, &rows)
             }
             Ok(Added::Durable) => Ok(()),
+            Ok(Added::NeedsNewGeneration) if before == Before::Goes => {
+                let written = files.start_over(to, &rows);
+                if written.is_ok() {
+                    before = Before::Stays;
+                }
+                written
+            }
             Ok(Added::NeedsNewGeneration) => files.start_generation(to, &rows),
             // Said before it is mended: doors must stop relying on it now.
             Err(error) => Err(error),
@@ -254,5 +276,75 @@ mod tests {
         };
         assert_eq!(contents.position, position(4));
         assert_eq!(contents.rows[&EntryKey::KEYPAD], [4; 9]);
+    }
+
+    fn bytes_on(disk: &SimulatedDisk, what: &[u8]) -> usize {
+        let mut disk = disk.clone();
+        let names = disk.names().expect("names");
+        names
+            .iter()
+            .map(|name| disk.read(name).expect("its bytes"))
+            .filter(|bytes| bytes.windows(what.len()).any(|bytes| bytes == what))
+            .count()
+    }
+
+    #[tokio::test]
+    async fn who_was_deleted_is_in_no_file_once_that_is_durable() {
+        let disk = SimulatedDisk::default();
+        let (files, _) = TableFiles::open(disk.clone()).expect("readable");
+        let (keeper, thread) = Keeper::start(files, None).expect("a thread");
+        let mut durable = keeper.durable();
+        let contents = Contents {
+            position: position(1),
+            rows: Rows::new(),
+        };
+        keeper
+            .keep(Keep::Snapshot(contents))
+            .await
+            .expect("it runs");
+        let settle = |durable: &mut watch::Receiver<Durable>, revision| {
+            let mut durable = durable.clone();
+            async move {
+                durable
+                    .wait_for(|durable| *durable == Durable::UpTo(Some(position(revision))))
+                    .await
+                    .expect("it runs");
+            }
+        };
+        settle(&mut durable, 1).await;
+        let person = EntryKey::user(offgate_core::id::UserId::from_bytes([8; 16]));
+        let change = |entry: Option<&[u8]>| RowChange {
+            key: person,
+            entry: entry.map(<[u8]>::to_vec),
+        };
+        let planted = b"keyed hash of a card";
+        for (revision, entry) in [
+            (2, Some(planted.as_slice())),
+            (3, Some(b"other".as_slice())),
+        ] {
+            let before = disk.syncs();
+            let changes = vec![change(entry)];
+            let to = position(revision);
+            keeper
+                .keep(Keep::Delta { to, changes })
+                .await
+                .expect("it runs");
+            settle(&mut durable, revision).await;
+            assert_eq!(disk.syncs(), before + 1, "an ordinary change is one write");
+        }
+        assert_eq!(bytes_on(&disk, planted), 1, "the log remembers");
+        let (to, changes) = (position(4), vec![change(None)]);
+        keeper
+            .keep(Keep::Delta { to, changes })
+            .await
+            .expect("it runs");
+        settle(&mut durable, 4).await;
+        assert_eq!(bytes_on(&disk, planted), 0);
+        assert_eq!(bytes_on(&disk, b"other"), 0);
+        // A power cut cannot bring the old files back.
+        let after = disk.after_power_cut(Survivors::OnlySynced);
+        assert_eq!(bytes_on(&after, planted), 0);
+        drop(keeper);
+        thread.join().expect("it ends");
     }
 }

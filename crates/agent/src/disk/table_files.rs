@@ -215,6 +215,23 @@ impl<D: Disk> TableFiles<D> {
         Ok(())
     }
 
+    /// Writes the whole table into new files and removes all before them: what is in no row any
+    /// more is in no file either. The generation before stands in for a damaged one, so it too is
+    /// written anew.
+    ///
+    /// # Errors
+    /// It may not be durable, or something older is still there; see [`NotDurable`].
+    pub(crate) fn start_over(&mut self, position: Position, rows: &Rows) -> Result<(), NotDurable> {
+        self.start_generation(position, rows)?;
+        self.start_generation(position, rows)?;
+        let names = self.disk.names().map_err(NotDurable)?;
+        let oldest = generations(&names).first().copied();
+        if oldest.is_some_and(|oldest| oldest + 1 < self.newest) {
+            return Err(NotDurable(io::Error::other("old files are still there")));
+        }
+        self.disk.sync_folder().map_err(NotDurable)
+    }
+
     fn write_generation(
         &mut self,
         generation: u64,

@@ -23,18 +23,25 @@ enum Needs {
 fn needs(command: &Command) -> Needs {
     match command {
         Command::DeactivateUser { .. } | Command::ReportLost { .. } => Needs::Role(Role::Guard),
-        Command::EndAccess { .. } | Command::ExtendCalendars { .. } => Needs::Schedule,
+        Command::EndAccess { .. }
+        | Command::EraseDue { .. }
+        | Command::RepeatErasure(_)
+        | Command::ExtendCalendars { .. } => Needs::Schedule,
         Command::EnrolAgent { .. } => Needs::JoiningAgent,
         Command::SetPassword(..) => Needs::OwnRule,
         Command::CreateOperator(_)
         | Command::ChangeRole(..)
         | Command::LinkOperator(..)
         | Command::NoteKeyReplaced(_)
-        | Command::EndOperator(_) => Needs::Role(Role::Owner),
+        | Command::EndOperator(_)
+        | Command::HoldErasure { .. }
+        | Command::ReleaseErasure { .. }
+        | Command::ChangeKeeping(_) => Needs::Role(Role::Owner),
         Command::CreateUser { .. }
         | Command::EditUser { .. }
         | Command::ReactivateUser { .. }
         | Command::RemoveUser { .. }
+        | Command::EraseUser { .. }
         | Command::AddCredential { .. }
         | Command::RemoveCredential { .. }
         | Command::ReportFound { .. }

@@ -6,6 +6,7 @@
 mod agent;
 mod authority;
 mod credential;
+mod erasure;
 mod furniture;
 mod operator;
 mod user;
@@ -112,6 +113,12 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::EndAccess { user } => self.end_access(*user),
             Command::ReactivateUser { user } => self.reactivate(*user),
             Command::RemoveUser { user, unconfirmed } => self.remove(*user, unconfirmed),
+            Command::EraseUser { user } => self.erase_now(*user),
+            Command::EraseDue { user } => self.erase_due(*user),
+            Command::HoldErasure { user, reason } => self.hold_erasure(*user, reason),
+            Command::ReleaseErasure { user } => self.release_erasure(*user),
+            Command::RepeatErasure(person) => self.repeat_erasure(*person),
+            Command::ChangeKeeping(keeping) => self.change_keeping(*keeping),
             Command::AddCredential { user, credential } => self.add_credential(*user, credential),
             Command::RemoveCredential { credential } => self.remove_credential(*credential),
             Command::ReportLost { credential } => self.report_lost(*credential),

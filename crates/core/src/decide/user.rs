@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{CREDENTIALS_PER_USER, Case, Judgement, PIN_RETIREMENT, at_most, unchanged};
-use crate::change::{Change, Edit, RetiredPin};
+use super::{CREDENTIALS_PER_USER, Case, Judgement, at_most, unchanged};
+use crate::change::{Change, Edit};
 use crate::command::{Expected, InitialPolicies, Unconfirmed};
-use crate::credential::{CredentialState, Means, NewCredential};
+use crate::credential::NewCredential;
 use crate::id::{GroupId, PolicyId, UserId};
+use crate::keeping::ErasureWait;
 use crate::operator::{OperatorState, Role};
 use crate::parameters::{Revision, Timestamp};
 use crate::records::Records;
 use crate::refusal::{Refusal, Thing};
 use crate::text::Note;
 use crate::user::{
-    AccessPeriod, Deactivation, DeactivationReason, Profile, Standing, Tombstone, User, UserRecord,
+    AccessPeriod, Deactivation, DeactivationReason, Profile, Standing, User, UserRecord,
 };
 
 /// How many groups, and how many policies, one person may have directly.
@@ -213,32 +214,12 @@ impl<R: Records + ?Sized> Case<'_, R> {
                 Box::new(ended),
             )));
         }
-        let mut retired = Vec::new();
-        let mut burned = Vec::new();
-        for credential in self.read(|records| records.credentials_of(id))? {
-            match (credential.means, credential.state) {
-                (Means::Pin { digest, .. }, _) => {
-                    retired.push(RetiredPin {
-                        digest,
-                        until: self.now.plus(PIN_RETIREMENT),
-                    });
-                }
-                (Means::NfcCard { token, .. }, CredentialState::Lost { .. }) => burned.push(token),
-                (Means::NfcCard { .. }, CredentialState::Usable)
-                | (Means::LicencePlate { .. }, _) => {}
-            }
+        let wait = self.read(|records| records.keeping())?.erasure_wait;
+        let due = self.now.plus(wait.duration());
+        changes.push(self.removal(id, due, unconfirmed)?);
+        if wait == ErasureWait::AT_ONCE {
+            changes.extend(self.erasure(id)?);
         }
-        changes.push(Change::UserRemoved {
-            tombstone: Tombstone {
-                id,
-                removed_at: self.now,
-                removed_by: self.actor,
-                revision: Revision::ZERO,
-            },
-            retired,
-            burned,
-            unconfirmed,
-        });
         Ok(changes)
     }
 

@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 45] = [
+const VERBS: [(&str, &str); 50] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -14,6 +14,12 @@ const VERBS: [(&str, &str); 45] = [
     ("user.deactivated", "deactivated"),
     ("user.reactivated", "reactivated"),
     ("user.removed", "removed"),
+    ("user.erased", "erased what was left of"),
+    (
+        "user.erasure-held",
+        "keeps from being erased what is left of",
+    ),
+    ("user.erasure-released", "no longer keeps what is left of"),
     ("credential.added", "gave a credential to"),
     ("credential.removed", "took a credential from"),
     ("credential.lost", "reported a credential lost, held by"),
@@ -54,8 +60,13 @@ const VERBS: [(&str, &str); 45] = [
     ("operator.created", "added the operator"),
     ("operator.changed", "changed the operator"),
     ("operator.deleted", "deleted the operator"),
+    ("operator.erased", "erased the operator"),
     ("operator.password-set", "set the password of"),
     ("store.key-replaced", "replaced a key of"),
+    (
+        "store.keeping-changed",
+        "changed how long is kept what is told by",
+    ),
     ("store.calendars-extended", "extended the calendars of"),
 ];
 

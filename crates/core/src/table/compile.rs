@@ -98,6 +98,11 @@ pub fn touched<R: Records + ?Sized>(
             one(Touched::Agent(agent.id))
         }
         Change::ProfileChanged { .. }
+        | Change::UserErased { .. }
+        | Change::OperatorErased(_)
+        | Change::ErasureHeld { .. }
+        | Change::ErasureReleased { .. }
+        | Change::KeepingChanged { .. }
         | Change::PinRefused { .. }
         | Change::SessionsEnded(_)
         | Change::Group(Edit::Created(_) | Edit::Deleted(_))

@@ -5,7 +5,8 @@ mod view;
 
 use clap::{Args, Subcommand, ValueEnum};
 use offgate_core::command::{Command, Unconfirmed};
-use offgate_core::id::UserId;
+use offgate_core::id::{NotAnId, UserId};
+use offgate_core::records::Records as _;
 use offgate_core::text::Note;
 use offgate_core::user::DeactivationReason;
 
@@ -13,7 +14,6 @@ use super::person::{Who, pick_person};
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::moment::{Alone, chosen_zone, moment};
-use crate::record::Record;
 
 /// What to do with people.
 #[derive(Clone, Debug, Subcommand)]
@@ -32,8 +32,17 @@ pub(crate) enum UserCommand {
     Deactivate(Deactivate),
     /// Give back exactly what was there
     Reactivate(Who),
-    /// Erase somebody who is deactivated; cannot be undone
+    /// Take somebody who is deactivated off every list for good; they are erased at once, or when
+    /// the waiting time is over
     Remove(Remove),
+    /// List who was removed and is not erased yet
+    Removed,
+    /// Erase what is left of somebody removed now; cannot be undone
+    Erase(Gone),
+    /// Keep what is left of somebody removed from being erased
+    HoldErasure(Hold),
+    /// No longer keep it
+    ReleaseErasure(Gone),
 }
 
 /// Why somebody is deactivated.
@@ -89,6 +98,28 @@ pub(crate) struct Remove {
     unconfirmed: Option<String>,
 }
 
+/// Somebody who was removed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Gone {
+    /// The id, as `user removed` lists it
+    #[arg(value_name = "ID", value_parser = id)]
+    user: UserId,
+}
+
+fn id(text: &str) -> Result<UserId, NotAnId> {
+    text.parse()
+}
+
+/// `offgate user hold-erasure`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Hold {
+    #[command(flatten)]
+    gone: Gone,
+    /// Why, in words that owners alone see
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
 pub(crate) fn run(books: &Books, command: &UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::List(list) => view::list(books, list),
@@ -106,6 +137,25 @@ pub(crate) fn run(books: &Books, command: &UserCommand) -> Result<(), Failure> {
             view::show(books, person.id)
         }
         UserCommand::Remove(what) => remove(books, what),
+        UserCommand::Removed => view::removed(books),
+        UserCommand::Erase(gone) => {
+            books
+                .confirmation
+                .of("Erase what is left of them for good? This cannot be undone.")?;
+            books.carry_out(Command::EraseUser { user: gone.user })?;
+            view::show_removed(books, gone.user)
+        }
+        UserCommand::HoldErasure(hold) => {
+            let user = hold.gone.user;
+            let reason =
+                Note::parse(&hold.reason).map_err(|error| Failure::usage("--reason", error))?;
+            books.carry_out(Command::HoldErasure { user, reason })?;
+            view::show_removed(books, user)
+        }
+        UserCommand::ReleaseErasure(gone) => {
+            books.carry_out(Command::ReleaseErasure { user: gone.user })?;
+            view::show_removed(books, gone.user)
+        }
     }
 }
 
@@ -146,16 +196,18 @@ fn remove(books: &Books, what: &Remove) -> Result<(), Failure> {
         ),
     };
     let name = person.profile.full_name();
+    let erased = match books.reader().keeping()?.erasure_wait.days() {
+        0 => "at once".to_owned(),
+        1 => "in 1 day".to_owned(),
+        days => format!("in {days} days"),
+    };
     books.confirmation.of(&format!(
-        "Remove {name} for good? Their personal data is erased; this cannot be undone."
+        "Remove {name} for good? Their personal data is erased {erased}; this cannot be undone."
     ))?;
     let id: UserId = person.id;
     books.carry_out(Command::RemoveUser {
         user: id,
         unconfirmed,
     })?;
-    Record::default()
-        .with("removed", id.to_string())
-        .show(books.format);
-    Ok(())
+    view::show_removed(books, id)
 }

@@ -132,6 +132,8 @@ struct ActivityView {
     newest: String,
     older: Option<String>,
     is_older: bool,
+    /// How long door events are kept.
+    kept: String,
     live: String,
     export: String,
 }
@@ -185,6 +187,7 @@ fn view(console: &Console, signed_in: &SignedIn, asked: &Asked) -> Result<Activi
             .older
             .map(|older| asked.address("/activity", kind, &format!("before={older}"))),
         is_older: query.before.is_some(),
+        kept: reader.keeping()?.door_events.sentence(),
         live: asked.address("/activity/live", kind, &since),
         export: asked.address("/activity.csv", kind, ""),
     })

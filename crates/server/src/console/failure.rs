@@ -11,7 +11,11 @@ pub(crate) enum Failure {
     /// There is none at this address.
     NotFound,
     /// There was somebody, and they were removed.
-    Gone(String),
+    Gone {
+        words: String,
+        /// The page of their erasure, while they are not erased; for administrators.
+        more: Option<String>,
+    },
     /// This operator may not; the words say what would be needed.
     NotAllowed(String),
     /// The form could not be read.
@@ -42,10 +46,12 @@ struct FailurePage<'a> {
     assets: &'static str,
     heading: &'a str,
     words: &'a str,
+    more: Option<&'a str>,
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        let mut more = None;
         let (status, heading, words) = match self {
             Self::SignIn(to) => return Redirect::to(&to).into_response(),
             Self::NotFound => (
@@ -53,7 +59,13 @@ impl IntoResponse for Failure {
                 "There is no such page",
                 "It may have been deleted, or the address was mistyped.".to_owned(),
             ),
-            Self::Gone(words) => (StatusCode::GONE, "This person was removed", words),
+            Self::Gone {
+                words,
+                more: erasure,
+            } => {
+                more = erasure;
+                (StatusCode::GONE, "This person was removed", words)
+            }
             Self::NotAllowed(words) => (StatusCode::FORBIDDEN, "You may not do this", words),
             Self::BadForm(words) => (
                 StatusCode::BAD_REQUEST,
@@ -83,6 +95,7 @@ impl IntoResponse for Failure {
             assets: super::assets::base(),
             heading,
             words: &words,
+            more: more.as_deref(),
         };
         match page.render() {
             Ok(page) => (status, Html(page)).into_response(),

@@ -100,6 +100,21 @@ pub(super) fn keep(
     Ok(last.flatten().and_then(|last| u64::try_from(last).ok()))
 }
 
+const FORGET_EVENTS: &str = "DELETE FROM door_event WHERE (agent, sequence) IN \
+     (SELECT agent, sequence FROM door_event WHERE at < ?1 ORDER BY at, agent, sequence LIMIT ?2)";
+/// Deletes events of before a moment, the oldest first. Notes of lost ones are about nobody, and
+/// later ones are counted from them: they stay.
+pub(super) fn forget(
+    connection: &Connection,
+    before: Timestamp,
+    at_most: usize,
+) -> Result<usize, StoreError> {
+    let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
+    Ok(connection
+        .prepare_cached(FORGET_EVENTS)?
+        .execute(params![before.microseconds(), limit])?)
+}
+
 /// Everything of one source that lies before this place, as a bound of that source's own order.
 fn bound(source: Source, before: ActivityCursor) -> ActivityCursor {
     match source.cmp(&before.source) {
@@ -339,6 +354,12 @@ mod tests {
             statements.push(doors_sql(about, ActivityKinds::Doors));
             statements.push(doors_sql(about, ActivityKinds::RefusedAtDoors));
         }
+        let plan_of_forgetting = plan(&connection, FORGET_EVENTS);
+        assert!(
+            plan_of_forgetting.contains("door_event_by_time (at<?)")
+                && !plan_of_forgetting.contains("TEMP B-TREE"),
+            "{plan_of_forgetting}"
+        );
         for sql in statements {
             let plan = plan(&connection, sql);
             assert!(plan.starts_with("SEARCH"), "{sql}\n{plan}");

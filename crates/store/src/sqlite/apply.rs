@@ -18,7 +18,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::{given_up, sign_in};
+use super::{erasure, given_up, sign_in};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -75,6 +75,15 @@ impl Apply<'_> {
                 burned,
                 ..
             } => self.removed(tombstone, retired, burned),
+            Change::UserErased { user, at } => erasure::user(self.connection, *user, *at),
+            Change::OperatorErased(operator) => {
+                erasure::operator(self.connection, *operator, self.now)
+            }
+            Change::ErasureHeld {
+                user, by, since, ..
+            } => erasure::hold(self.connection, *user, *by, *since),
+            Change::ErasureReleased { user } => erasure::release(self.connection, *user),
+            Change::KeepingChanged { after, .. } => erasure::set_keeping(self.connection, *after),
             Change::CredentialAdded(credential) => {
                 self.credential(credential)?;
                 self.touch(credential.user)
@@ -295,6 +304,7 @@ impl Apply<'_> {
             removed_at,
             removed_by,
             revision: _,
+            erasure: _,
         } = tombstone;
         given_up::retire(self.connection, self.vault, retired, self.now)?;
         given_up::burn(self.connection, self.vault, burned)?;

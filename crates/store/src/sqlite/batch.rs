@@ -12,7 +12,8 @@ use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId,
     OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
-use offgate_core::log::{self, Person, Subject};
+use offgate_core::keeping::Keeping;
+use offgate_core::log::{self, Subject};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -22,13 +23,13 @@ use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::table::entry::EntryKey;
 use offgate_core::text::Email;
 use offgate_core::tree::{Leaf, Peaks, TreeHash};
-use offgate_core::user::UserRecord;
+use offgate_core::user::{Erasure, UserRecord};
 use rusqlite::{Connection, params};
 
 use super::read::Rows;
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
-use super::{activity, apply, checkpoints, log_tree, payload, sign_in, users};
+use super::{activity, apply, checkpoints, erasure, log_tree, payload, sign_in, users};
 use crate::checkpoint;
 use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead, Verdict, Witnessed};
 use crate::error::StoreError;
@@ -163,6 +164,11 @@ impl Batch for SqliteBatch<'_> {
         salt: [u8; 16],
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        if let Change::UserRemoved { tombstone, .. } = change
+            && let Erasure::Due { at } = tombstone.erasure
+        {
+            erasure::keep_profile(self.connection, &mut self.keys, tombstone.id, at)?;
+        }
         apply::change(self.connection, self.keys.vault(), revision, change, now)?;
         let entry = log::entry(change);
         if let Subject::User(user) = entry.subject {
@@ -203,11 +209,7 @@ impl Batch for SqliteBatch<'_> {
                 log_tree::column(&completed)
             ],
         )?;
-        payload::keep(self.connection, revision, &payloads)?;
-        if let Change::UserRemoved { tombstone, .. } = change {
-            payload::erase(self.connection, Person::User(tombstone.id), now)?;
-        }
-        Ok(())
+        payload::keep(self.connection, revision, &payloads)
     }
 
     fn people_with(
@@ -360,6 +362,14 @@ impl Batch for SqliteBatch<'_> {
         activity::keep(self.connection, agent, lost, events, now)
     }
 
+    fn owes_keys(&self) -> Result<bool, StoreError> {
+        payload::owes_keys(self.connection)
+    }
+
+    fn forget_events(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        activity::forget(self.connection, before, at_most)
+    }
+
     fn sign_in(&mut self, change: &SignInChange, now: Timestamp) -> Result<(), StoreError> {
         sign_in::apply(self.connection, change, now)
     }
@@ -468,5 +478,6 @@ delegate! {
     operator(id: OperatorId) -> Option<Operator>;
     operators() -> Vec<Operator>;
     operator_by_email(email: &Email) -> Option<Operator>;
+    keeping() -> Keeping;
     calendars_from() -> i16;
 }

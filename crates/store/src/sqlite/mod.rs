@@ -7,6 +7,7 @@ mod apply;
 pub(crate) mod audit;
 mod batch;
 pub(crate) mod checkpoints;
+pub(crate) mod erasure;
 mod furniture;
 mod given_up;
 pub(crate) mod log_tree;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::id::StoreId;
+use offgate_core::log::Person;
 use offgate_core::parameters::{Epoch, Randomness};
 use offgate_core::pin::PinSalt;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
@@ -36,11 +38,12 @@ pub(crate) use read::Rows;
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_lists.sql"),
     include_str!("../../migrations/0003_sealed_details.sql"),
     include_str!("../../migrations/0004_tree.sql"),
+    include_str!("../../migrations/0005_erasure.sql"),
 ];
 
 /// How long to wait for another process that writes.
@@ -95,6 +98,16 @@ impl Sqlite {
             std::cmp::Ordering::Greater => Err(StoreError::TooNew { found, known }),
             std::cmp::Ordering::Less => Err(StoreError::TooOld),
         }
+    }
+
+    /// Whether a process before this one left keys to destroy.
+    pub(crate) fn owes_keys(&self) -> Result<bool, StoreError> {
+        payload::owes_keys(&self.connection)
+    }
+
+    /// Those whom the vault knows as erased and these records do not: they are from before it.
+    pub(crate) fn not_erased(&self) -> Result<Vec<Person>, StoreError> {
+        erasure::not_erased(&self.connection, self.vault.erasures()?)
     }
 
     /// Opens a connection that only reads.
@@ -215,8 +228,13 @@ impl Engine for Sqlite {
     }
 
     fn forget(&mut self) -> Result<Forgotten, StoreError> {
-        payload::destroy_keys(&self.connection, &self.vault)?;
-        empty_log(&self.connection)
+        let destroyed = payload::destroy_keys(&self.connection, &self.vault)?;
+        let forgotten = empty_log(&self.connection)?;
+        // Until then it is owed: this process may end before it comes to it again.
+        if forgotten == Forgotten::Everywhere {
+            payload::settle(&self.connection, &destroyed)?;
+        }
+        Ok(forgotten)
     }
 }
 

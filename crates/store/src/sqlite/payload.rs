@@ -193,8 +193,19 @@ pub(super) fn erase(
     Ok(())
 }
 
-/// Has the vault destroy the keys that are owed, and note who was erased.
-pub(super) fn destroy_keys(connection: &Connection, vault: &Vault) -> Result<(), StoreError> {
+/// Whether keys are owed: the vault has not destroyed them yet, or files still tell of them.
+pub(super) fn owes_keys(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM key_to_destroy)")?
+        .query_row([], |row| row.get(0))?)
+}
+
+/// Has the vault destroy the keys that are owed and note who was erased. Says whose they were; they
+/// are owed until [`settle`] is told so.
+pub(super) fn destroy_keys(
+    connection: &Connection,
+    vault: &Vault,
+) -> Result<Vec<Person>, StoreError> {
     let owed = all(
         connection,
         "SELECT kind, id, at FROM key_to_destroy",
@@ -208,8 +219,13 @@ pub(super) fn destroy_keys(connection: &Connection, vault: &Vault) -> Result<(),
         },
     )?;
     vault.erase(&owed)?;
-    for erased in owed {
-        let (kind, id) = columns(erased.person);
+    Ok(owed.into_iter().map(|erased| erased.person).collect())
+}
+
+/// Nothing is owed of these people any more: no key, and no byte in any file.
+pub(super) fn settle(connection: &Connection, people: &[Person]) -> Result<(), StoreError> {
+    for person in people {
+        let (kind, id) = columns(*person);
         connection
             .prepare_cached("DELETE FROM key_to_destroy WHERE kind = ?1 AND id = ?2")?
             .execute(params![kind, id])?;

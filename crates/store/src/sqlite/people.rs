@@ -16,7 +16,8 @@ use rusqlite::{Connection, Row, params};
 use super::rows::{actor, id, ids, instant, one, optional_id, optional_text, revision, text};
 use crate::error::StoreError;
 
-const MISSING: StoreError = StoreError::Damaged("a person without a column they must have");
+pub(super) const MISSING: StoreError =
+    StoreError::Damaged("a person without a column they must have");
 
 pub(super) fn user(connection: &Connection, id: UserId) -> Result<Option<UserRecord>, StoreError> {
     one(
@@ -24,10 +25,19 @@ pub(super) fn user(connection: &Connection, id: UserId) -> Result<Option<UserRec
         "SELECT revision, status, removed_at, removed_by, removed_by_id, created_at, first_name, \
          last_name, preferred_name, email, phone, employee_number, access_starts, access_ends, \
          deactivated_at, deactivated_by, deactivated_by_id, deactivation_reason, \
-         deactivation_note, employment_ended_at, deactivation_revision FROM user WHERE id = ?1",
+         deactivation_note, employment_ended_at, deactivation_revision, erased_at FROM user \
+         WHERE id = ?1",
         params![id.as_bytes()],
         |row| record(connection, id, row),
     )
+}
+
+/// Name and contacts of somebody who is present.
+pub(super) fn profile(connection: &Connection, id: UserId) -> Result<Option<Profile>, StoreError> {
+    Ok(match user(connection, id)? {
+        Some(UserRecord::Present(person)) => Some(person.profile),
+        Some(UserRecord::Removed(_)) | None => None,
+    })
 }
 
 fn record(connection: &Connection, id: UserId, row: &Row<'_>) -> Result<UserRecord, StoreError> {
@@ -39,6 +49,7 @@ fn record(connection: &Connection, id: UserId, row: &Row<'_>) -> Result<UserReco
             removed_at: instant(row.get(2)?).ok_or(MISSING)?,
             removed_by: actor(&by, row.get(4)?)?,
             revision: revision(row.get(0)?),
+            erasure: super::erasure::state(connection, id, instant(row.get(21)?))?,
         }));
     }
     let standing = match status.as_str() {

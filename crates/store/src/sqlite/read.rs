@@ -8,6 +8,7 @@ use offgate_core::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
     PolicyId, ScheduleId, SiteId, UserId,
 };
+use offgate_core::keeping::Keeping;
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -20,7 +21,7 @@ use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
-use super::{furniture, given_up, people};
+use super::{erasure, furniture, given_up, people};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -308,6 +309,10 @@ impl Records for Rows<'_> {
             params![fold(email.as_str())],
             people::operator,
         )
+    }
+
+    fn keeping(&self) -> Result<Keeping, StoreError> {
+        erasure::keeping(self.connection)
     }
 
     fn calendars_from(&self) -> Result<i16, StoreError> {

@@ -6,12 +6,17 @@ use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
 use offgate_core::command::{Command, Unconfirmed};
+use offgate_core::credential::CredentialKind;
+use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::OperatorId;
+use offgate_core::keeping::{ErasureWait, Keeping};
 use offgate_core::operator::{Operator, OperatorState, Role};
 use offgate_core::parameters::{Clock as _, Revision};
+use offgate_core::place::Direction;
 use offgate_core::records::{CardUse, Records as _};
 use offgate_core::refusal::Refusal;
 use offgate_core::text::{Email, Note};
+use offgate_core::user::{Erasure, UserRecord};
 use offgate_store::activity::{About, Activity, ActivityKinds, ActivityQuery, What, Withheld};
 use offgate_store::{DATABASE_FILE, Outcome, RotationStep, StoreError, VAULT_FOLDER};
 
@@ -296,6 +301,188 @@ fn remove(number: u8) -> Command {
         user: user(number),
         unconfirmed: Unconfirmed::Override(Note::parse("gone").expect("a note")),
     }
+}
+
+fn erasure(opened: &Opened, number: u8) -> Erasure {
+    match opened.store.read().user(user(number)).expect("an answer") {
+        Some(UserRecord::Removed(tombstone)) => tombstone.erasure,
+        other => panic!("removed: {other:?}"),
+    }
+}
+
+fn keep_for(days: u16) -> Command {
+    Command::ChangeKeeping(Keeping {
+        erasure_wait: ErasureWait::from_days(days).expect("days"),
+        ..Keeping::default()
+    })
+}
+
+#[test]
+fn what_is_left_of_somebody_waits_for_its_day_unless_it_is_held_or_erased_before() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = with_somebody(directory.path(), 110);
+    opened.done(create(2, BTreeSet::new(), BTreeSet::new(), "Other"));
+    opened.done(keep_for(30));
+    let due = opened
+        .clock
+        .now()
+        .plus(std::time::Duration::from_secs(30 * 24 * 3600));
+    for number in [1, 2] {
+        opened.done(deactivate(number));
+        opened.done(remove(number));
+        assert_eq!(erasure(&opened, number), Erasure::Due { at: due });
+    }
+    let reader = opened.store.read();
+    let kept = reader
+        .kept_profile(user(1))
+        .expect("an answer")
+        .expect("a profile");
+    assert_eq!(kept.first_name.as_str(), "Planted");
+    assert!(
+        told(&opened, About::User(user(1)))
+            .0
+            .contains(&"Planted".to_owned())
+    );
+    assert_eq!(reader.awaiting_erasure(10).expect("a list").len(), 2);
+    // Their card is free, whatever is left of them.
+    let token = offgate_core::credential::CardToken::parse("CARD0001").expect("a token");
+    assert_eq!(reader.card_use(&token).expect("an answer"), CardUse::Free);
+    // One is erased now.
+    opened.done(Command::EraseUser { user: user(2) });
+    assert!(matches!(erasure(&opened, 2), Erasure::Done { .. }));
+    // The other is held over its day.
+    opened.done(Command::HoldErasure {
+        user: user(1),
+        reason: Note::parse("a dispute").expect("a note"),
+    });
+    let refused = opened.execute(Command::EraseUser { user: user(1) });
+    assert_eq!(refused, Outcome::Refused(Refusal::ErasureHeld));
+    opened
+        .clock
+        .0
+        .store(due.microseconds() + 1, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(reader.erasures_due(opened.clock.now()).expect("a list"), []);
+    opened.done(Command::EraseDue { user: user(1) });
+    assert!(matches!(erasure(&opened, 1), Erasure::Held { .. }));
+    opened.done(Command::ReleaseErasure { user: user(1) });
+    assert_eq!(
+        reader.erasures_due(opened.clock.now()).expect("a list"),
+        [user(1)]
+    );
+    opened.done(Command::EraseDue { user: user(1) });
+    assert!(matches!(erasure(&opened, 1), Erasure::Done { .. }));
+    assert_eq!(reader.kept_profile(user(1)).expect("an answer"), None);
+    let (values, withheld) = told(&opened, About::User(user(1)));
+    assert!(!values.contains(&"Planted".to_owned()) && !values.contains(&"a dispute".to_owned()));
+    assert!(
+        withheld
+            .iter()
+            .all(|why| matches!(why, Withheld::Erased { .. }))
+    );
+    let erased = opened.store.erasures().expect("the list");
+    assert_eq!(erased.len(), 2);
+}
+
+#[test]
+fn records_from_before_an_erasure_are_brought_up_to_it_before_they_are_read() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = directory.path().join(DATABASE_FILE);
+    let copy = directory.path().join("copy");
+    let opened = with_somebody(directory.path(), 120);
+    let operator = OperatorId::from_bytes([8; 16]);
+    opened.done(Command::CreateOperator(Operator {
+        id: operator,
+        revision: Revision::ZERO,
+        name: title("Otto"),
+        email: Email::parse("otto@example.org").expect("an address"),
+        role: Role::Guard,
+        user: Some(user(1)),
+        password: None,
+        state: OperatorState::Open,
+    }));
+    rusqlite::Connection::open(&database)
+        .expect("the database")
+        .execute("VACUUM INTO ?1", [copy.to_str().expect("a path")])
+        .expect("a copy");
+    opened.done(deactivate(1));
+    opened.done(remove(1));
+    drop(opened);
+    for name in ["offgate.db-wal", "offgate.db-shm"] {
+        let _ = std::fs::remove_file(directory.path().join(name));
+    }
+    std::fs::rename(copy, &database).expect("restored");
+    let opened = open(directory.path(), 121);
+    assert!(matches!(erasure(&opened, 1), Erasure::Done { .. }));
+    assert_eq!(
+        opened.store.read().operator(operator).expect("an answer"),
+        None
+    );
+    let changes = opened
+        .store
+        .read()
+        .table_since(agent(1), None)
+        .expect("a table")
+        .expect("a table");
+    let key = offgate_core::table::entry::EntryKey::user(user(1));
+    assert!(
+        changes.puts.iter().all(|(put, _)| *put != key),
+        "no door hears of them again"
+    );
+    drop(opened);
+    for entry in std::fs::read_dir(directory.path()).expect("the folder") {
+        let path = entry.expect("a file").path();
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        assert!(
+            !bytes.windows(7).any(|bytes| bytes == b"Planted"),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn door_events_go_when_their_time_is_over_the_oldest_first() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 130);
+    let runtime = tokio_runtime();
+    let now = opened.clock.now();
+    let ago = |days: u64| now.minus(std::time::Duration::from_secs(days * 24 * 3600));
+    let events: Vec<DoorEvent> = [(1, 100), (2, 95), (3, 91), (4, 10)]
+        .map(|(sequence, days)| DoorEvent {
+            sequence,
+            at: ago(days),
+            door: door(1),
+            direction: Direction::In,
+            presented: CredentialKind::Pin,
+            happening: Happening::KeypadSlowed,
+        })
+        .into();
+    runtime
+        .block_on(opened.store.record_events(agent(1), 0, events))
+        .expect("kept");
+    let left = || {
+        let query = ActivityQuery {
+            about: About::Everything,
+            kinds: ActivityKinds::Doors,
+            before: None,
+            limit: 500,
+        };
+        opened
+            .store
+            .read()
+            .activity(&query)
+            .expect("a page")
+            .items
+            .len()
+    };
+    let forget = |at_most| {
+        runtime
+            .block_on(opened.store.forget_events(ago(90), at_most))
+            .expect("forgotten")
+    };
+    assert_eq!((forget(2), left()), (2, 2), "bounded, the oldest first");
+    assert_eq!((forget(2), left()), (1, 1));
+    assert_eq!((forget(2), left()), (0, 1));
 }
 
 #[test]

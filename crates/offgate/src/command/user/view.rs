@@ -11,7 +11,7 @@ use offgate_core::records::Records as _;
 use offgate_core::refusal::{Refusal, Thing};
 use offgate_core::table::admission::Decision;
 use offgate_core::table::compile::what_can_they_open;
-use offgate_core::user::{Deactivation, Standing, User, UserRecord};
+use offgate_core::user::{Deactivation, Erasure, Standing, User, UserRecord};
 use offgate_store::Reader;
 use offgate_store::users::{UserFilter, UserOrder, UserQuery, UserRow};
 use serde_json::{Value, json};
@@ -38,6 +38,61 @@ pub(super) fn show_new(books: &Books, user: UserId, pin: Option<&Pin>) -> Result
         None => record.show(books.format),
     }
     Ok(())
+}
+
+/// How many removed people are listed.
+const REMOVED: usize = 1_000;
+
+/// Lists who was removed and is not erased.
+pub(super) fn removed(books: &Books) -> Result<(), Failure> {
+    let reader = books.reader();
+    let zone = zone(&reader)?;
+    let rows = reader.awaiting_erasure(REMOVED)?.into_iter();
+    Rows {
+        columns: &["name", "erasure", "due", "id"],
+        rows: rows
+            .map(|row| {
+                told(
+                    &zone,
+                    row.user,
+                    row.erasure,
+                    row.profile.map(|profile| profile.full_name()),
+                )
+            })
+            .collect(),
+        next: None,
+    }
+    .show(books.format);
+    Ok(())
+}
+
+/// Shows what becomes of what is left of somebody.
+pub(super) fn show_removed(books: &Books, user: UserId) -> Result<(), Failure> {
+    let reader = books.reader();
+    let Some(UserRecord::Removed(tombstone)) = reader.user(user)? else {
+        return Err(Refusal::NotFound(Thing::User).into());
+    };
+    let name = reader
+        .kept_profile(user)?
+        .map(|profile| profile.full_name());
+    told(&zone(&reader)?, user, tombstone.erasure, name).show(books.format);
+    Ok(())
+}
+
+fn told(zone: &ZoneName, user: UserId, erasure: Erasure, name: Option<String>) -> Record {
+    let (word, due, erased) = match erasure {
+        Erasure::Due { at } => ("due", Some(at), None),
+        Erasure::Held { due, .. } => ("held", Some(due), None),
+        Erasure::Done { at } => ("done", None, Some(at)),
+    };
+    let at = |at: Option<Timestamp>| at.map(|at| shown(zone, at));
+    Record::default()
+        .with("removed", user.to_string())
+        .with("id", user.to_string())
+        .with("name", name)
+        .with("erasure", word)
+        .with("due", at(due))
+        .with("erased_at", at(erased))
 }
 
 fn whole(books: &Books, user: UserId) -> Result<Record, Failure> {

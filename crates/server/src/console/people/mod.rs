@@ -3,6 +3,7 @@
 mod create;
 mod credentials;
 mod deactivate;
+mod erasure;
 mod list;
 mod profile;
 mod reactivate;
@@ -15,12 +16,13 @@ use axum::Router;
 use offgate_core::credential::Credential;
 use offgate_core::id::UserId;
 use offgate_core::records::Records as _;
-use offgate_core::user::{User, UserRecord};
+use offgate_core::user::{Erasure, User, UserRecord};
 use offgate_store::{Reader, StoreError};
 
 use super::Console;
 use super::failure::Failure;
 
+pub(crate) use erasure::sentence;
 pub(crate) use standing::DoorsStanding;
 
 pub(crate) fn router() -> Router<Console> {
@@ -33,6 +35,7 @@ pub(crate) fn router() -> Router<Console> {
         .merge(deactivate::router())
         .merge(reactivate::router())
         .merge(remove::router())
+        .merge(erasure::router())
 }
 
 /// The person an address names.
@@ -42,11 +45,18 @@ fn person(reader: &Reader, id: &str) -> Result<User, Failure> {
         UserRecord::Present(person) => Ok(person),
         UserRecord::Removed(tombstone) => {
             let zone = super::times::zone(reader)?;
-            let at = offgate_core::calendar::write_full(&zone, tombstone.removed_at);
-            Err(Failure::Gone(format!(
-                "Their profile was erased on {at}. What is left is the number {id}, under which \
-                 the history still adds up."
-            )))
+            Err(Failure::Gone {
+                words: format!(
+                    "{} What stays is the number {id}, under which the history still adds up.",
+                    erasure::sentence(&zone, tombstone.erasure)
+                ),
+                more: match tombstone.erasure {
+                    Erasure::Done { .. } => None,
+                    Erasure::Due { .. } | Erasure::Held { .. } => {
+                        Some(format!("/users/{id}/erasure"))
+                    }
+                },
+            })
         }
     }
 }

@@ -139,6 +139,8 @@ struct ProfilePage {
     doors: Vec<DoorNow>,
     days: Vec<DayOfLines>,
     more: bool,
+    /// How long door events are kept.
+    kept: String,
 }
 
 fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage, Failure> {
@@ -194,6 +196,7 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
         doors,
         days: timeline.days(&activity.items)?,
         more: activity.older.is_some(),
+        kept: reader.keeping()?.door_events.sentence(),
     })
 }
 

@@ -6,8 +6,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::get;
+use offgate_core::calendar::write_full;
 use offgate_core::command::{Command, Unconfirmed};
 use offgate_core::id::CommandId;
+use offgate_core::keeping::ErasureWait;
 use offgate_core::records::Records as _;
 use offgate_core::refusal::Refusal;
 use offgate_core::text::Note;
@@ -38,6 +40,8 @@ struct RemovePage {
     /// The doors that are still to confirm, as a sentence.
     waiting: Option<String>,
     cards: Vec<String>,
+    /// When their personal data is erased, as the end of a sentence.
+    erased: String,
     form: Form,
     problems: Problems,
 }
@@ -68,6 +72,10 @@ fn draw(
             .iter()
             .map(|credential| credential.means.short_name())
             .collect(),
+        erased: match reader.keeping()?.erasure_wait {
+            ErasureWait::AT_ONCE => "at once".to_owned(),
+            wait => format!("on {}", write_full(&zone, now.plus(wait.duration()))),
+        },
         form,
         problems,
     })

@@ -2,6 +2,7 @@
 
 mod agents;
 mod join_tokens;
+mod keeping;
 mod operators;
 
 use askama::Template;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use self::agents::AgentRow;
 use self::join_tokens::TokenRow;
+use self::keeping::AwaitingRow;
 use self::operators::OperatorRow;
 use super::Console;
 use super::failure::Failure;
@@ -27,6 +29,7 @@ pub(crate) fn router() -> Router<Console> {
         .merge(operators::router())
         .merge(agents::router())
         .merge(join_tokens::router())
+        .merge(keeping::router())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,6 +51,8 @@ struct Overview {
     operators: Paged<OperatorRow>,
     agents: Paged<AgentRow>,
     tokens: Vec<TokenRow>,
+    awaiting: Vec<AwaitingRow>,
+    kept: Vec<String>,
     fingerprint: String,
 }
 
@@ -66,6 +71,7 @@ async fn overview(
             "The agent’s key is refused from now on. Its doors go on by what they have until their \
              time of working alone is over, then refuse everybody.",
         )),
+        "keeping" => Some(Banner::done("How long things are kept was changed.")),
         "withdrawn" => Some(Banner::done("The invitation was withdrawn.")),
         _ => None,
     };
@@ -74,6 +80,8 @@ async fn overview(
         operators: page_of(operators::rows(&console)?, &asked.operators),
         agents: page_of(agents::rows(&console)?, &asked.agents),
         tokens: join_tokens::rows(&console)?,
+        awaiting: keeping::awaiting(&console, &signed_in)?,
+        kept: keeping::sentences(&console)?,
         fingerprint: console.keys.fingerprint().to_string(),
     })
 }
