@@ -27,7 +27,7 @@ pub(crate) enum Claim {
 }
 
 impl Claim {
-    /// Its name in the table, as the project numbers its promises.
+    /// Its name in the table and in stories.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::SaidNow => "confirmed is true now",
