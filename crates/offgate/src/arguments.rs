@@ -13,6 +13,7 @@ use crate::command::group::GroupCommand;
 use crate::command::holiday::HolidayCommand;
 use crate::command::join_token::JoinTokenCommand;
 use crate::command::keeping::KeepingCommand;
+use crate::command::keys::KeysCommand;
 use crate::command::operator::OperatorCommand;
 use crate::command::owner::OwnerCommand;
 use crate::command::policy::PolicyCommand;
@@ -124,6 +125,9 @@ pub(crate) enum BooksCommand {
     /// Agents and their keys
     #[command(subcommand)]
     AgentKey(AgentKeyCommand),
+    /// The keys of the server itself
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Invitations for agents
     #[command(subcommand)]
     JoinToken(JoinTokenCommand),

@@ -103,6 +103,7 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::DoorGroup(command) => command::door_group::run(books, command),
         BooksCommand::Operator(command) => command::operator::run(books, config, command),
         BooksCommand::AgentKey(command) => command::agent_key::run(books, command),
+        BooksCommand::Keys(command) => command::keys::run(books, command),
         BooksCommand::JoinToken(command) => command::join_token::run(books, command),
         BooksCommand::Keeping(command) => command::keeping::run(books, command),
         BooksCommand::Vault(command) => command::vault::run(books, command),

@@ -48,6 +48,9 @@ pub(crate) fn words(new: NewPassphrase<'_>) -> String {
 impl From<KeysError> for Failure {
     fn from(error: KeysError) -> Self {
         use std::error::Error as _;
+        if let KeysError::Passphrase(error) = error {
+            return Self::usage("passphrase", error);
+        }
         match error.source() {
             Some(cause) => Self::unavailable(&error, cause),
             None => Self::Unavailable(error.to_string()),

@@ -4,6 +4,8 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
 use crate::exit::Failure;
 
 /// The longest secret that is read.
@@ -55,14 +57,38 @@ impl Confirmation {
     }
 }
 
+/// While it lives, the terminal does not show what is typed.
+struct Unseen(Termios);
+
+impl Unseen {
+    /// None if the terminal cannot do that.
+    fn begin() -> Option<Self> {
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut during = before.clone();
+        during.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &during).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        // A terminal that is gone shows nothing either.
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
 /// Reads a secret: `-` is the first line of standard input, anything else a file's first line.
 pub(crate) fn secret(what: &str, source: &str) -> Result<String, Failure> {
     let mut text = String::new();
     if source == "-" {
-        if std::io::stdin().is_terminal() {
-            talk(&format!("{what}: type it, then Enter (it shows)"));
+        let input = std::io::stdin();
+        let unseen = input.is_terminal().then(Unseen::begin).flatten();
+        if input.is_terminal() {
+            let shows = if unseen.is_some() { "" } else { " (it shows)" };
+            talk(&format!("{what}: type it, then Enter{shows}"));
         }
-        std::io::stdin()
+        input
             .lock()
             .take(SECRET_LIMIT)
             .read_line(&mut text)

@@ -14,6 +14,7 @@ pub(crate) mod holiday;
 mod hours;
 pub(crate) mod join_token;
 pub(crate) mod keeping;
+pub(crate) mod keys;
 mod means;
 pub(crate) mod operator;
 pub(crate) mod owner;

@@ -5,14 +5,14 @@ use rustix::process::Signal;
 use crate::support::{Installation, Running, Said, offgate, run, wait_until};
 
 /// A server that runs, with a door, a policy, and somebody who may pass.
-struct House {
-    installation: Installation,
+pub(crate) struct House {
+    pub(crate) installation: Installation,
     server: Running,
     address: String,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let installation = Installation::new();
         let (server, address) = begin(&installation);
         installation.json(&["site", "create", "Harbour Works", "--zone", "Europe/Berlin"]);
@@ -47,14 +47,14 @@ impl House {
         }
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let made =
             self.installation
                 .json(&["join-token", "create", "Entrance", "--door", "Front door"]);
         made["token"].as_str().expect("a token").to_owned()
     }
 
-    fn agent(&self, folder: &str) -> std::process::Command {
+    pub(crate) fn agent(&self, folder: &str) -> std::process::Command {
         let mut command = offgate();
         command
             .args([
@@ -81,7 +81,7 @@ impl House {
         run(&mut command, "")
     }
 
-    fn wait_for(&self, folder: &str, answer: &str) {
+    pub(crate) fn wait_for(&self, folder: &str, answer: &str) {
         wait_until(answer, || {
             self.present(folder, &["--nfc", "04A22B19F0"]).out.trim() == answer
         });

@@ -131,18 +131,30 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// An installation with a data directory, whose server does not run.
 pub(crate) struct Installation {
     folder: tempfile::TempDir,
+    /// What the server said at its first start.
+    first_said: Vec<String>,
 }
 
 impl Installation {
     /// Made as everybody makes it: by starting the server once.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let installation = Self { folder };
+        let mut installation = Self {
+            folder,
+            first_said: Vec::new(),
+        };
         let mut server = installation.serve();
-        server.read_until("Root fingerprint");
+        installation.first_said = server.read_until("Root fingerprint");
         let (code, _) = server.end(Signal::INT);
         assert_eq!(code, Some(0));
         installation
+    }
+
+    /// The passphrase, as it was shown at the first start.
+    pub(crate) fn passphrase(&self) -> String {
+        let after = |line: &&String| !line.starts_with("The passphrase of this store");
+        let mut lines = self.first_said.iter().skip_while(after);
+        lines.nth(2).expect("a passphrase").trim().to_owned()
     }
 
     pub(crate) fn data(&self) -> PathBuf {
