@@ -142,6 +142,8 @@ pub enum Change {
         /// What it is.
         after: Keeping,
     },
+    /// All that is on record about a person was written into a file.
+    UserExported(UserId),
     /// A person has one more credential.
     CredentialAdded(Credential),
     /// A credential was taken away.

@@ -137,6 +137,12 @@ pub enum Command {
     RepeatErasure(Person),
     /// Says how long things are kept.
     ChangeKeeping(Keeping),
+    /// Writes all that is on record about a person into a file for them. What is judged and noted is
+    /// that it may be done; the file itself is read from the records.
+    ExportUser {
+        /// Who.
+        user: UserId,
+    },
     /// Gives a person one more credential.
     AddCredential {
         /// Who.
@@ -248,6 +254,7 @@ impl Command {
     pub const fn freshness(&self) -> Freshness {
         match self {
             Self::RemoveUser { .. }
+            | Self::ExportUser { .. }
             | Self::EraseUser { .. }
             | Self::ChangeKeeping(_)
             | Self::CreateOperator(_)

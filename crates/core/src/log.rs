@@ -283,6 +283,11 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::Store,
             details: differences(&keeping(*before), &keeping(*after)),
         },
+        Change::UserExported(user) => Entry {
+            kind: "user.exported",
+            subject: Subject::User(*user),
+            details: Vec::new(),
+        },
         Change::CredentialAdded(credential) => Entry {
             kind: "credential.added",
             subject: Subject::User(credential.user),

@@ -193,7 +193,7 @@ impl Memory {
                 }
             }
             Change::PinRefused { .. } => self.pin_refusals.push((actor, now)),
-            Change::SessionsEnded(_) => {}
+            Change::UserExported(_) | Change::SessionsEnded(_) => {}
             Change::Group(edit) => {
                 put(
                     &mut self.groups,

@@ -17,6 +17,7 @@ mod keys;
 mod keys_followed;
 mod listener;
 mod log_signer;
+mod person_export;
 mod schedule;
 
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ pub use keys::{
     Passphrase, unwrap_backup_key,
 };
 pub use log_signer::LogSigner;
+pub use person_export::{PersonExport, VERSION as EXPORT_VERSION};
 
 /// The port on which agents find the server unless another is chosen.
 pub const PORT: u16 = 12445;

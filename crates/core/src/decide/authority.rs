@@ -41,6 +41,7 @@ fn needs(command: &Command) -> Needs {
         | Command::EditUser { .. }
         | Command::ReactivateUser { .. }
         | Command::RemoveUser { .. }
+        | Command::ExportUser { .. }
         | Command::EraseUser { .. }
         | Command::AddCredential { .. }
         | Command::RemoveCredential { .. }

@@ -119,6 +119,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::ReleaseErasure { user } => self.release_erasure(*user),
             Command::RepeatErasure(person) => self.repeat_erasure(*person),
             Command::ChangeKeeping(keeping) => self.change_keeping(*keeping),
+            Command::ExportUser { user } => self.export(*user),
             Command::AddCredential { user, credential } => self.add_credential(*user, credential),
             Command::RemoveCredential { credential } => self.remove_credential(*credential),
             Command::ReportLost { credential } => self.report_lost(*credential),

@@ -180,6 +180,12 @@ impl<R: Records + ?Sized> Case<'_, R> {
         }
     }
 
+    pub(super) fn export(&self, id: UserId) -> Judgement<Vec<Change>, R> {
+        self.present(id)?;
+        self.not_above(id)?;
+        Ok(vec![Change::UserExported(id)])
+    }
+
     pub(super) fn remove(
         &self,
         id: UserId,

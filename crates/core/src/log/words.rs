@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 50] = [
+const VERBS: [(&str, &str); 51] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -20,6 +20,7 @@ const VERBS: [(&str, &str); 50] = [
         "keeps from being erased what is left of",
     ),
     ("user.erasure-released", "no longer keeps what is left of"),
+    ("user.exported", "exported the data of"),
     ("credential.added", "gave a credential to"),
     ("credential.removed", "took a credential from"),
     ("credential.lost", "reported a credential lost, held by"),

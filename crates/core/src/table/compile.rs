@@ -105,6 +105,7 @@ pub fn touched<R: Records + ?Sized>(
         | Change::KeepingChanged { .. }
         | Change::PinRefused { .. }
         | Change::SessionsEnded(_)
+        | Change::UserExported(_)
         | Change::Group(Edit::Created(_) | Edit::Deleted(_))
         | Change::Site(Edit::Created(_) | Edit::Deleted(_))
         | Change::JoinTokenCreated(_)

@@ -1,6 +1,7 @@
 //! `offgate user`: people, and above all taking them out again.
 
 mod edit;
+mod export;
 mod view;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -32,6 +33,8 @@ pub(crate) enum UserCommand {
     Deactivate(Deactivate),
     /// Give back exactly what was there
     Reactivate(Who),
+    /// Write all that is on record about somebody into one file for them
+    Export(export::Export),
     /// Take somebody who is deactivated off every list for good; they are erased at once, or when
     /// the waiting time is over
     Remove(Remove),
@@ -136,6 +139,7 @@ pub(crate) fn run(books: &Books, command: &UserCommand) -> Result<(), Failure> {
             books.carry_out(Command::ReactivateUser { user: person.id })?;
             view::show(books, person.id)
         }
+        UserCommand::Export(what) => export::run(books, what),
         UserCommand::Remove(what) => remove(books, what),
         UserCommand::Removed => view::removed(books),
         UserCommand::Erase(gone) => {

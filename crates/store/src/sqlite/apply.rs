@@ -121,6 +121,7 @@ impl Apply<'_> {
             }
             // Kept in the log, where it is counted.
             Change::PinRefused { .. } => Ok(()),
+            Change::UserExported(_) => Ok(()),
             Change::SessionsEnded(operator) => sign_in::end_all(self.connection, *operator),
             Change::Group(edit) => self.group(edit),
             Change::Site(edit) => self.site(edit),

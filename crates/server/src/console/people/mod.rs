@@ -4,6 +4,7 @@ mod create;
 mod credentials;
 mod deactivate;
 mod erasure;
+mod export;
 mod list;
 mod profile;
 mod reactivate;
@@ -33,6 +34,7 @@ pub(crate) fn router() -> Router<Console> {
         .merge(settings::router())
         .merge(credentials::router())
         .merge(deactivate::router())
+        .merge(export::router())
         .merge(reactivate::router())
         .merge(remove::router())
         .merge(erasure::router())
