@@ -32,6 +32,16 @@ pub(crate) struct Rows<'c> {
     pub(crate) vault: &'c Vault,
 }
 
+/// By the index of ends: the plus keeps SQLite from going through everybody who is active.
+const ACCESS_ENDED_SQL: &str = "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends <= ?1 \
+     AND +status = 'active' LIMIT 100";
+const DOORS_OF_SQL: &str = "SELECT id, revision, site, name, agent, lease_seconds FROM door \
+     WHERE agent = ?1 ORDER BY id";
+const DOOR_FACTS_SQL: &str = "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, k.renewed_at, \
+     d.lease_seconds, d.agent FROM confirmation c \
+     LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
+     WHERE c.user = ?1 AND c.revision = ?2";
+
 impl Rows<'_> {
     fn count(&self, sql: &'static str, id: &[u8; 16]) -> Result<u64, StoreError> {
         let count = one(self.connection, sql, params![id], |row| {
@@ -46,8 +56,7 @@ impl Rows<'_> {
     pub(crate) fn access_ended(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
         all(
             self.connection,
-            "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends <= ?1 \
-             AND status = 'active' LIMIT 100",
+            ACCESS_ENDED_SQL,
             params![now.microseconds()],
             |row| Ok(id!(row, 0, UserId)),
         )
@@ -68,8 +77,7 @@ impl Rows<'_> {
     pub(crate) fn doors_of(&self, agent: AgentId) -> Result<Vec<Door>, StoreError> {
         all(
             self.connection,
-            "SELECT id, revision, site, name, agent, lease_seconds FROM door \
-             WHERE agent = ?1 ORDER BY id",
+            DOORS_OF_SQL,
             params![agent.as_bytes()],
             |row| furniture::door(self.connection, row),
         )
@@ -94,10 +102,7 @@ impl Rows<'_> {
     ) -> Result<Vec<DoorFacts>, StoreError> {
         all(
             self.connection,
-            "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, k.renewed_at, \
-             d.lease_seconds, d.agent FROM confirmation c \
-             LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
-             WHERE c.user = ?1 AND c.revision = ?2",
+            DOOR_FACTS_SQL,
             params![user.as_bytes(), number(revision)],
             |row| {
                 let connected: Option<i64> = row.get(2)?;
@@ -323,5 +328,27 @@ impl Records for Rows<'_> {
             |row| Ok(row.get(0)?),
         )?
         .ok_or(StoreError::Damaged("a store without its own row"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plans::{plan, schema};
+    use super::*;
+
+    #[test]
+    fn what_is_asked_again_and_again_is_found_by_index() {
+        let connection = schema();
+        for (sql, index) in [
+            (ACCESS_ENDED_SQL, "user_by_end"),
+            (DOORS_OF_SQL, "door_by_agent"),
+            (DOOR_FACTS_SQL, "PRIMARY KEY (user=? AND revision=?)"),
+        ] {
+            let plan = plan(&connection, sql);
+            assert!(
+                plan.starts_with("SEARCH") && plan.contains(index),
+                "{sql}\n{plan}"
+            );
+        }
     }
 }

@@ -306,23 +306,31 @@ pub(crate) fn not_confirmed_count(connection: &Connection) -> Result<u64, StoreE
         .unwrap_or(0))
 }
 
+const LAST_SEEN_SQL: &str = "SELECT door, at FROM door_event WHERE user = ?1 AND outcome IN ('granted', 'way-out') \
+     ORDER BY at DESC LIMIT 1";
+const PENDING_SQL: &str = "SELECT revision, decided_at, what FROM confirmation WHERE user = ?1 \
+     ORDER BY revision DESC LIMIT 1";
+const NOT_CONFIRMED_SQL: &str = concat!(
+    "SELECT u.id FROM user u WHERE u.id IN \
+         (SELECT user FROM confirmation WHERE confirmed_at IS NULL AND what = 'refuse') AND ",
+    not_confirmed!(),
+    " ORDER BY u.revision DESC LIMIT ?1"
+);
+/// By the index of ends, as [`super::Rows::access_ended`].
+const ACCESS_ENDING_SQL: &str = "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends > ?1 \
+     AND access_ends <= ?2 AND +status = 'active' ORDER BY access_ends LIMIT ?3";
+
 /// When and where somebody last opened a door or left by one.
 pub(crate) fn last_seen(
     connection: &Connection,
     user: UserId,
 ) -> Result<Option<LastSeen>, StoreError> {
-    one(
-        connection,
-        "SELECT door, at FROM door_event WHERE user = ?1 AND outcome IN ('granted', 'way-out') \
-         ORDER BY at DESC LIMIT 1",
-        params![user.as_bytes()],
-        |row| {
-            Ok(LastSeen {
-                door: id!(row, 0, DoorId),
-                at: Timestamp::from_microseconds(row.get(1)?),
-            })
-        },
-    )
+    one(connection, LAST_SEEN_SQL, params![user.as_bytes()], |row| {
+        Ok(LastSeen {
+            door: id!(row, 0, DoorId),
+            at: Timestamp::from_microseconds(row.get(1)?),
+        })
+    })
 }
 
 /// How many doors have not confirmed this person's last refusal.
@@ -345,21 +353,15 @@ pub(crate) fn pending(
     connection: &Connection,
     user: UserId,
 ) -> Result<Option<Pending>, StoreError> {
-    one(
-        connection,
-        "SELECT revision, decided_at, what FROM confirmation WHERE user = ?1 \
-         ORDER BY revision DESC LIMIT 1",
-        params![user.as_bytes()],
-        |row| {
-            let what: String = row.get(2)?;
-            Ok(Pending {
-                revision: revision(row.get(0)?),
-                decided_at: Timestamp::from_microseconds(row.get(1)?),
-                confirms: Confirms::from_name(&what)
-                    .ok_or(StoreError::Damaged("a confirmation of no known kind"))?,
-            })
-        },
-    )
+    one(connection, PENDING_SQL, params![user.as_bytes()], |row| {
+        let what: String = row.get(2)?;
+        Ok(Pending {
+            revision: revision(row.get(0)?),
+            decided_at: Timestamp::from_microseconds(row.get(1)?),
+            confirms: Confirms::from_name(&what)
+                .ok_or(StoreError::Damaged("a confirmation of no known kind"))?,
+        })
+    })
 }
 
 /// People whose last refusal some door has not confirmed, removed ones too (an owner may remove
@@ -370,12 +372,7 @@ pub(crate) fn not_confirmed(
 ) -> Result<Vec<UserId>, StoreError> {
     all(
         connection,
-        concat!(
-            "SELECT u.id FROM user u WHERE u.id IN \
-             (SELECT user FROM confirmation WHERE confirmed_at IS NULL AND what = 'refuse') AND ",
-            not_confirmed!(),
-            " ORDER BY u.revision DESC LIMIT ?1"
-        ),
+        NOT_CONFIRMED_SQL,
         params![i64::try_from(limit.min(USERS_LIMIT)).unwrap_or(0)],
         |row| Ok(id!(row, 0, UserId)),
     )
@@ -390,8 +387,7 @@ pub(crate) fn access_ending(
 ) -> Result<Vec<UserId>, StoreError> {
     all(
         connection,
-        "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends > ?1 \
-         AND access_ends <= ?2 AND status = 'active' ORDER BY access_ends LIMIT ?3",
+        ACCESS_ENDING_SQL,
         params![
             from.microseconds(),
             until.microseconds(),
@@ -503,6 +499,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The short lists beside it go from few rows: none looks at everybody.
+    #[test]
+    fn what_today_shows_is_found_by_index() {
+        let connection = schema();
+        for sql in [LAST_SEEN_SQL, PENDING_SQL, ACCESS_ENDING_SQL] {
+            let plan = plan(&connection, sql);
+            assert!(plan.starts_with("SEARCH"), "{sql}\n{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+        }
+        let waiting = plan(&connection, NOT_CONFIRMED_SQL);
+        assert!(!waiting.contains("SCAN u"), "{waiting}");
     }
 
     #[test]
