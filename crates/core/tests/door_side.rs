@@ -17,13 +17,13 @@ use offgate_core::change::{Change, Edit};
 use offgate_core::command::{Command, Expected, InitialPolicies, Unconfirmed};
 use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
 use offgate_core::id::{
-    AgentId, CredentialId, DoorId, GroupId, HolidayGroupId, PolicyId, ReaderId, ScheduleId, SiteId,
-    UserId,
+    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, PolicyId, ReaderId,
+    ScheduleId, SiteId, UserId,
 };
 use offgate_core::memory::Memory;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::pin::PinSalt;
-use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
+use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{
     Day, Group, Holiday, HolidayGroup, HolidayHours, Policy, PolicyHours, Recurrence, Schedule,
     Weekday, Window,
@@ -315,8 +315,9 @@ fn naive(schedule: &Schedule, holidays: &[Holiday], zone: &TimeZone, now: Timest
         })
     };
     let windows = |date: civil::Date| -> Vec<Window> {
-        let hours = schedule.holidays.as_ref().expect("has holidays");
-        if is_holiday(date) {
+        if let Some(hours) = &schedule.holidays
+            && is_holiday(date)
+        {
             return hours.windows.clone();
         }
         let weekday = Weekday::ALL[date.weekday().to_monday_zero_offset() as usize];
@@ -334,6 +335,41 @@ fn naive(schedule: &Schedule, holidays: &[Holiday], zone: &TimeZone, now: Timest
         .into_iter()
         .any(|window| window.to() <= window.from() && minute < window.to());
     today || yesterday
+}
+
+/// Whether somebody may open a door, read off the policies as a person would: their own, and those
+/// of their groups and of every group around those.
+fn naive_grant(memory: &Memory, user: u8, door: u8, zone: &TimeZone, now: Timestamp) -> bool {
+    let Some(offgate_core::user::UserRecord::Present(user)) = memory.users.get(&user_id(user))
+    else {
+        return false;
+    };
+    let mut held = user.policies.clone();
+    for group in &user.groups {
+        let mut around = Some(*group);
+        while let Some(group) = around {
+            held.extend(&memory.groups[&group].policies);
+            around = memory.groups[&group].parent;
+        }
+    }
+    let inside = user.access.starts.is_none_or(|starts| starts <= now)
+        && user.access.ends.is_none_or(|ends| now < ends);
+    inside
+        && held.iter().any(|policy| {
+            let policy = &memory.policies[policy];
+            let by_group = policy
+                .door_groups
+                .iter()
+                .any(|group| memory.door_groups[group].doors.contains(&door_id(door)));
+            let holidays = &memory.holiday_groups[&HOLIDAYS].holidays;
+            (policy.doors.contains(&door_id(door)) || by_group)
+                && match policy.hours {
+                    PolicyHours::Always => true,
+                    PolicyHours::Scheduled(schedule) => {
+                        naive(&memory.schedules[&schedule], holidays, zone, now)
+                    }
+                }
+        })
 }
 
 #[test]
@@ -550,6 +586,116 @@ fn deep(every_day: u32) -> u32 {
     asked
         .and_then(|number| number.parse().ok())
         .unwrap_or(every_day)
+}
+
+fn any_window() -> impl Strategy<Value = Window> {
+    (0..1440_u16, 0..=1440_u16).prop_filter_map("both the same", |(from, to)| Window::new(from, to))
+}
+
+fn any_schedule() -> impl Strategy<Value = Schedule> {
+    (
+        prop::collection::vec((0..7_usize, any_window()), 0..8),
+        prop::option::of(prop::collection::vec(any_window(), 0..3)),
+    )
+        .prop_map(|(weekly, holidays)| Schedule {
+            id: SCHEDULE,
+            revision: Revision::ZERO,
+            name: title("Hours"),
+            weekly: weekly
+                .into_iter()
+                .map(|(day, window)| (Weekday::ALL[day], window))
+                .collect(),
+            holidays: holidays.map(|windows| HolidayHours {
+                group: HOLIDAYS,
+                windows,
+            }),
+        })
+}
+
+fn any_holidays() -> impl Strategy<Value = Vec<Holiday>> {
+    let holiday = (0..1500_i32, 0..20_i32, any::<bool>()).prop_map(|(from, length, comes_back)| {
+        let first = day(2025, 1, 1).0 + from;
+        Holiday {
+            name: title("Holiday"),
+            first: Day(first),
+            last: Day(first + length),
+            recurrence: if comes_back {
+                Recurrence::EveryYear
+            } else {
+                Recurrence::Once
+            },
+        }
+    });
+    prop::collection::vec(holiday, 0..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: deep(256), failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the policies, groups, hours and holidays are, the table answers as they read.
+    #[test]
+    fn a_table_answers_as_the_policies_read(
+        zone in prop::sample::select(&["Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Asia/Kathmandu", "Pacific/Apia"][..]),
+        schedule in any_schedule(),
+        holidays in any_holidays(),
+        doors in prop::collection::btree_set((1..=2_u8).prop_map(door_id), 0..3),
+        grouped in prop::collection::btree_set((1..=2_u8).prop_map(door_id), 0..3),
+        (always, inside) in any::<(bool, bool)>(),
+        carried in prop::collection::btree_set((1..=2_u8).prop_map(policy_id), 0..3),
+        groups in prop::collection::btree_set((1..=2_u8).prop_map(group_id), 0..3),
+        policies in prop::collection::btree_set((1..=2_u8).prop_map(policy_id), 0..3),
+        period in prop::option::of((0..400_i64, 1..400_i64)),
+        moments in prop::collection::vec(0..4 * 365 * 86_400_i64, 40),
+    ) {
+        let start = i64::from(day(2026, 1, 1).0) * 86_400;
+        let mut memory = organisation(zone, schedule, holidays);
+        let now = Timestamp::from_seconds(0);
+        let common = DoorGroupId::from_bytes([8; 16]);
+        let mut person = create(1, groups, policies);
+        if let (Command::CreateUser { access, .. }, Some((from, days))) = (&mut person, period) {
+            let starts = start + from * 86_400 + 3_600;
+            *access = AccessPeriod {
+                starts: Some(Timestamp::from_seconds(starts)),
+                ends: Some(Timestamp::from_seconds(starts + days * 86_400)),
+            };
+        }
+        for command in [
+            Command::CreateDoorGroup(DoorGroup {
+                id: common,
+                revision: Revision::ZERO,
+                name: title("Common doors"),
+                doors: grouped,
+            }),
+            Command::EditPolicy(Policy {
+                id: policy_id(2),
+                revision: Revision::ZERO,
+                name: title("Policy 2"),
+                doors,
+                door_groups: BTreeSet::from([common]),
+                hours: if always { PolicyHours::Always } else { PolicyHours::Scheduled(SCHEDULE) },
+            }, Expected::Whatever),
+            Command::EditGroup(Group {
+                id: group_id(2),
+                revision: Revision::ZERO,
+                name: title("Group 2"),
+                parent: inside.then(|| group_id(1)),
+                policies: carried,
+            }, Expected::Whatever),
+            person,
+        ] {
+            let decision = memory.execute(SERVER, &command, now);
+            prop_assert!(matches!(decision, offgate_core::Decision::Accepted(_)), "{:?}", decision);
+        }
+        let table = snapshot(&memory);
+        let time_zone = TimeZone::get(zone).expect("a zone");
+        for moment in moments {
+            let now = Timestamp::from_seconds(start + moment);
+            for door in [1, 2] {
+                let granted = matches!(answer(&table, 1, door, now), Decision::Granted { .. });
+                prop_assert_eq!(granted, naive_grant(&memory, 1, door, &time_zone, now), "{} {:?} door {}", zone, now, door);
+            }
+        }
+    }
 }
 
 proptest! {
