@@ -181,6 +181,17 @@ pub enum Refusal {
     NoReader,
 }
 
+impl Refusal {
+    /// Who holds what somebody else was to get. Whoever may see profiles may be told.
+    #[must_use]
+    pub const fn holder(&self) -> Option<UserId> {
+        match self {
+            Self::CardInUse { holder } | Self::PlateInUse { holder } => Some(*holder),
+            _ => None,
+        }
+    }
+}
+
 fn counted(number: usize, word: &str) -> String {
     if number == 1 {
         format!("1 {word}")

@@ -7,6 +7,9 @@ use offgate_core::actor::Actor;
 use offgate_core::command::Command;
 use offgate_core::id::CommandId;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
+use offgate_core::records::Records as _;
+use offgate_core::refusal::Refusal;
+use offgate_core::user::UserRecord;
 use offgate_server::{Keys, LogSigner};
 use offgate_store::{Outcome, Reader, Store, StoreError};
 
@@ -54,7 +57,7 @@ impl Books {
         confirmation: Confirmation,
     ) -> Result<Self, Failure> {
         let directory = &config.data.value;
-        if !directory.join(offgate_store::DATABASE_FILE).exists() {
+        if !has_data(directory)? {
             return Err(Failure::Unavailable(format!(
                 "there is no Offgate data in {} ({}); `offgate serve` makes them, --data DIR names others",
                 directory.display(),
@@ -113,9 +116,33 @@ impl Books {
             .execute_blocking(id, Actor::ServerCommandLine, command)?
         {
             Outcome::Done { .. } => Ok(()),
-            Outcome::Refused(refusal) => Err(refusal.into()),
+            Outcome::Refused(refusal) => Err(self.refused(refusal)?),
         }
     }
+
+    /// A refusal, with the name of who holds what was asked for: whoever may read the data
+    /// directory may know.
+    fn refused(&self, refusal: Refusal) -> Result<Failure, StoreError> {
+        let holder = match refusal.holder() {
+            Some(holder) => self.reader().user(holder)?,
+            None => None,
+        };
+        Ok(match holder {
+            Some(UserRecord::Present(holder)) => Failure::Held {
+                refusal,
+                holder: holder.profile.full_name(),
+            },
+            _ => Failure::Refused(refusal),
+        })
+    }
+}
+
+/// Whether a data directory has been made. Not being able to look is an error.
+pub(crate) fn has_data(directory: &Path) -> Result<bool, Failure> {
+    directory
+        .join(offgate_store::DATABASE_FILE)
+        .try_exists()
+        .map_err(|error| Failure::unavailable(directory.display(), error))
 }
 
 impl From<StoreError> for Failure {

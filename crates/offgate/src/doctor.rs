@@ -9,10 +9,10 @@ use offgate_core::confirmation::Contact;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use offgate_core::records::Records as _;
 use offgate_link::join_token::RootFingerprint;
+use offgate_store::Reader;
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
-use offgate_store::{DATABASE_FILE, Reader};
 
-use crate::books::open_store;
+use crate::books::{has_data, open_store};
 use crate::exit::Failure;
 use crate::moment::{shown, zone};
 use crate::record::{Format, List, Record};
@@ -81,7 +81,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut findings = Findings(Vec::new());
     let data = &config.data.value;
-    if !data.join(DATABASE_FILE).exists() {
+    if !has_data(data)? {
         let words = format!(
             "there is none in {}; `offgate serve` makes it",
             data.display()

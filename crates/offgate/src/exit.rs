@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use offgate_core::refusal::{Refusal, Thing};
 
+use crate::terminal::quoted;
+
 /// The table of exit codes, as `--help` and docs/command-line.md show it.
 pub(crate) const CODES: &str = "\
 Exit codes:
@@ -22,6 +24,14 @@ pub(crate) enum Failure {
     /// A rule says no.
     #[error("refused: {0}")]
     Refused(Refusal),
+    /// A rule says no because of somebody else, who may be told here.
+    #[error("refused: {refusal} (held by {holder})")]
+    Held {
+        /// What the rule says.
+        refusal: Refusal,
+        /// Their full name.
+        holder: String,
+    },
     /// The door says no; the answer itself went to standard output.
     #[error("")]
     NotGranted,
@@ -40,7 +50,7 @@ pub(crate) enum Failure {
         why: String,
     },
     /// Nothing has this name.
-    #[error("there is no {} {wanted:?}", .thing.word())]
+    #[error("there is no {} {}", .thing.word(), quoted(.wanted))]
     NotFound {
         /// The kind of thing.
         thing: Thing,
@@ -48,8 +58,8 @@ pub(crate) enum Failure {
         wanted: String,
     },
     /// More than one thing has this name.
-    #[error("more than one {} is called {wanted:?}; use the id of one of these:\n{}",
-            .thing.word(), .candidates.join("\n"))]
+    #[error("more than one {} is called {}; use the id of one of these:\n{}",
+            .thing.word(), quoted(.wanted), .candidates.join("\n"))]
     Ambiguous {
         /// The kind of thing.
         thing: Thing,
@@ -84,7 +94,11 @@ impl Failure {
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::Refused(Refusal::NotFound(_)) => 3,
-            Self::Refused(_) | Self::NotGranted | Self::Declined | Self::Unwell => 1,
+            Self::Refused(_)
+            | Self::Held { .. }
+            | Self::NotGranted
+            | Self::Declined
+            | Self::Unwell => 1,
             Self::Usage { .. } => 2,
             Self::NotFound { .. } | Self::Ambiguous { .. } => 3,
             Self::Unavailable(_) => 4,

@@ -9,8 +9,9 @@ use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::records::Records as _;
 use offgate_server::{CertificateFiles, ServerSettings, StartError};
 use offgate_store::sign_in::LinkPurpose;
+use offgate_store::{Purpose, Store};
 
-use crate::books::open_store;
+use crate::books::{has_data, open_store};
 use crate::demo::is_a_demo;
 use crate::exit::Failure;
 use crate::settings::Config;
@@ -23,13 +24,12 @@ const LOCK_FILE: &str = "server.lock";
 
 pub(crate) fn run(config: &Config) -> Result<(), Failure> {
     let data = &config.data.value;
-    if is_a_demo(data) {
+    let marked = is_a_demo(data).map_err(|error| Failure::unavailable(data.display(), error))?;
+    if marked || (has_data(data)? && Store::purpose(data)? == Purpose::Demo) {
+        let why = "holds a demo, whose PINs everybody knows; begin in another directory";
         return Err(Failure::usage(
             "--data",
-            format!(
-                "{} holds a demo, whose PINs everybody knows; begin in another directory",
-                data.display()
-            ),
+            format!("{} {why}", data.display()),
         ));
     }
     logging::start(&config.log.value)?;

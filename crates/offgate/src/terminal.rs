@@ -23,6 +23,16 @@ pub(crate) fn talk(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// What somebody typed, as an error repeats it: the beginning of it, with nothing in it that a
+/// terminal would obey.
+pub(crate) fn quoted(typed: &str) -> String {
+    const SHOWN: usize = 60;
+    match typed.char_indices().nth(SHOWN) {
+        None => format!("{typed:?}"),
+        Some((end, _)) => format!("{:?} and so on", &typed[..end]),
+    }
+}
+
 /// Whether to ask before something is destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Confirmation {

@@ -31,6 +31,15 @@ pub struct StoreIdentity {
     pub pin_salt: PinSalt,
 }
 
+/// What a store is for; decided when it is made, for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Real doors.
+    Installation,
+    /// Showing Offgate. Everybody may know its PINs, so it must never serve real doors.
+    Demo,
+}
+
 /// An engine.
 pub trait Engine: Send + 'static {
     /// Which store this is.

@@ -22,7 +22,7 @@ mod writer;
 
 pub use audit::{Audit, Finding};
 pub use checkpoint::{CheckpointSigner, LogSignature, SignerFailed};
-pub use engine::{Confirms, Heard, StoreIdentity, TableHead, Verdict, Witnessed};
+pub use engine::{Confirms, Heard, Purpose, StoreIdentity, TableHead, Verdict, Witnessed};
 pub use error::StoreError;
 pub use reader::{AgentContact, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;

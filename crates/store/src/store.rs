@@ -15,11 +15,11 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use crate::checkpoint::{self, CheckpointSigner};
-use crate::engine::{Engine as _, Heard, StoreIdentity, Witnessed};
+use crate::engine::{Engine as _, Heard, Purpose, StoreIdentity, Witnessed};
 use crate::error::StoreError;
 use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
-use crate::sqlite::{DATABASE_FILE, Sqlite};
+use crate::sqlite::{DATABASE_FILE, Sqlite, purpose};
 use crate::vault::{Erased, RotationStep, Vault};
 use crate::writer::{Answer, Job, Outcome, Pulse, Pulses, Request, Traces, Writer};
 
@@ -141,6 +141,26 @@ impl Store {
             readers,
             vault,
         })
+    }
+
+    /// Begins the store of a demo in a directory; [`Store::open`] goes on. What is there already
+    /// stays what it is, and is said.
+    ///
+    /// # Errors
+    /// The directory or the database cannot be used.
+    pub fn begin_demo(directory: &Path) -> Result<Purpose, StoreError> {
+        make_private(directory).map_err(StoreError::Directory)?;
+        let path = directory.join(DATABASE_FILE);
+        make_private_file(&path).map_err(StoreError::Directory)?;
+        purpose::begin_demo(&path)
+    }
+
+    /// What the store in a directory is for, without opening it.
+    ///
+    /// # Errors
+    /// There is none, or the database cannot be read.
+    pub fn purpose(directory: &Path) -> Result<Purpose, StoreError> {
+        purpose::purpose(&Sqlite::open_reader(&directory.join(DATABASE_FILE))?)
     }
 
     /// Which store this is.

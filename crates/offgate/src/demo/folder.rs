@@ -55,7 +55,7 @@ impl Folder {
             .mode(0o700)
             .create(&path)
             .map_err(failed)?;
-        if !is_a_demo(&path) {
+        if !is_a_demo(&path).map_err(failed)? {
             if std::fs::read_dir(&path).map_err(failed)?.next().is_some() {
                 return Err(Failure::usage(
                     "--data",
@@ -66,7 +66,7 @@ impl Folder {
         }
         let path = path.canonicalize().map_err(failed)?;
         let folder = Self { path, afterwards };
-        if !folder.server().join(FOUNDED).exists() {
+        if !folder.is_founded()? {
             folder
                 .begin_again()
                 .map_err(|error| Failure::unavailable(folder.path.display(), error))?;
@@ -95,8 +95,11 @@ impl Folder {
     }
 
     /// Whether the organisation is there.
-    pub(super) fn is_founded(&self) -> bool {
-        self.server().join(FOUNDED).exists()
+    pub(super) fn is_founded(&self) -> Result<bool, Failure> {
+        self.server()
+            .join(FOUNDED)
+            .try_exists()
+            .map_err(|error| Failure::unavailable(self.path.display(), error))
     }
 
     /// What the owner's password is, for pages that ask for it once more: made with the demo.
@@ -145,9 +148,9 @@ impl Drop for Folder {
     }
 }
 
-/// Whether a directory holds the data of a demo.
-pub(crate) fn is_a_demo(data: &Path) -> bool {
-    data.join(MARK).exists()
+/// Whether a directory holds the data of a demo. Not being able to look is an error.
+pub(crate) fn is_a_demo(data: &Path) -> std::io::Result<bool> {
+    data.join(MARK).try_exists()
 }
 
 fn mark(folder: &Path, name: &str) -> std::io::Result<()> {
@@ -175,7 +178,7 @@ mod tests {
         let failure = Folder::open(Some(real.path()), &Sevens).expect_err("real");
         assert_eq!(failure.code(), 2);
         assert_eq!(std::fs::read_dir(real.path()).expect("entries").count(), 1);
-        assert!(!is_a_demo(real.path()));
+        assert!(!is_a_demo(real.path()).expect("an answer"));
     }
 
     #[test]
@@ -183,7 +186,9 @@ mod tests {
         let top = tempfile::tempdir().expect("a folder");
         let named = top.path().join("demo");
         let folder = Folder::open(Some(&named), &Sevens).expect("a demo");
-        assert!(is_a_demo(&named) && is_a_demo(&folder.server()));
+        for part in [named.clone(), folder.server()] {
+            assert!(is_a_demo(&part).expect("an answer"));
+        }
         std::fs::write(folder.server().join("half"), "made").expect("a file");
         drop(folder);
 
@@ -197,6 +202,6 @@ mod tests {
         drop(folder);
 
         let folder = Folder::open(Some(&named), &Sevens).expect("the same demo");
-        assert!(folder.is_founded() && folder.server().join("whole").exists());
+        assert!(folder.is_founded().expect("an answer") && folder.server().join("whole").exists());
     }
 }

@@ -31,7 +31,7 @@ use offgate_core::text::{Email, Title};
 use offgate_link::join_token::{JoinTokenText, RootFingerprint};
 use offgate_server::{Keys, Running, ServerSettings};
 use offgate_store::sign_in::LinkPurpose;
-use offgate_store::{Outcome, Reader, Store};
+use offgate_store::{Outcome, Purpose, Reader, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -82,11 +82,28 @@ pub(crate) fn run(
     logging::start(log.unwrap_or("warn"))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|error| Failure::unavailable("threads", error))?;
+    // From here on Ctrl-C ends it in order: what is half founded goes with its folder.
+    let stop = {
+        let _inside = runtime.enter();
+        let stop = stop::on_signal()?;
+        stop::on_hangup(stop.clone())?;
+        stop
+    };
     let folder = Folder::open(data, &*randomness)?;
+    if Store::begin_demo(&folder.server())? != Purpose::Demo {
+        let why = "holds what is not a demo's; name a new directory";
+        let server = folder.server();
+        return Err(Failure::usage(
+            "--data",
+            format!("{} {why}", server.display()),
+        ));
+    }
     let keys = store_keys::open_demo(&folder.server(), &*clock, &*randomness)?;
     let store = open_store(&folder.server(), &clock, &randomness, &keys)?;
     let _lock = serve::lock(&folder.server())?;
-    let performance = if folder.is_founded() {
+    let performance = if folder.is_founded()? {
         Performance::Another
     } else {
         Performance::First
@@ -96,11 +113,10 @@ pub(crate) fn run(
         organisation::found(&store, &*randomness, &folder.password(&*randomness)?)?;
         folder.note_founded()?;
     }
-    let runtime =
-        tokio::runtime::Runtime::new().map_err(|error| Failure::unavailable("threads", error))?;
+    if stop.is_cancelled() {
+        return Ok(());
+    }
     runtime.block_on(async {
-        let stop = stop::on_signal()?;
-        stop::on_hangup(stop.clone())?;
         let stage = Stage {
             performance,
             folder,

@@ -223,6 +223,21 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
         assert_eq!(served.code, 2, "{served:?}");
         assert!(served.err.contains("holds a demo"), "{served:?}");
     }
+    // Not even when only its database is taken, without anything beside it.
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).expect("a folder");
+    for file in ["offgate.db", "offgate.db-wal"] {
+        let (from, to) = (server.join(file), taken.join(file));
+        assert!(std::fs::copy(from, to).is_ok() || file != "offgate.db");
+    }
+    let served = run(
+        offgate()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(&taken),
+        "",
+    );
+    assert_eq!(served.code, 2, "{served:?}");
+    assert!(served.err.contains("holds a demo"), "{served:?}");
     let mut again = Demo::start(&data);
     assert!(confirmation().is_some(), "she is still deactivated");
     assert_eq!(again.running.end(Signal::TERM).0, Some(0));
@@ -271,5 +286,26 @@ fn without_a_directory_everything_is_gone_afterwards() {
         std::fs::read_dir(folder.path()).expect("entries").count(),
         0
     );
+    assert_eq!(processes_with(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn ended_while_it_begins_it_leaves_nothing_either() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut demo = Running::start(
+        offgate()
+            .arg("demo")
+            .args(["--port", "0"])
+            .env("TMPDIR", folder.path()),
+    );
+    let entries = || {
+        let entries = std::fs::read_dir(folder.path()).expect("entries");
+        entries.map(|entry| entry.expect("an entry").path())
+    };
+    wait_until("it has begun", || {
+        entries().any(|path| path.join("server/offgate.db").exists())
+    });
+    assert_eq!(demo.end(Signal::INT).0, Some(0));
+    assert_eq!(entries().count(), 0);
     assert_eq!(processes_with(folder.path()), Vec::<String>::new());
 }

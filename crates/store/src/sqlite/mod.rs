@@ -13,6 +13,7 @@ mod given_up;
 pub(crate) mod log_tree;
 pub(crate) mod payload;
 mod people;
+pub(crate) mod purpose;
 mod read;
 mod rows;
 pub(crate) mod sign_in;
