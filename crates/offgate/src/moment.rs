@@ -9,6 +9,7 @@ use offgate_core::text::TextError;
 use offgate_store::Reader;
 
 use crate::exit::Failure;
+use crate::terminal::quoted;
 
 /// What a date without a time means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,10 @@ pub(crate) fn moment(
     let wrong = |_: TextError| {
         Failure::usage(
             what,
-            format!("{text:?} is not like 2026-12-31 or \"2026-12-31 17:30\""),
+            format!(
+                "{} is not like 2026-12-31 or \"2026-12-31 17:30\"",
+                quoted(text)
+            ),
         )
     };
     let edge = match alone {

@@ -13,6 +13,7 @@ use super::furniture::{Page, Shown, Which, delete, list, pick, show, show_result
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::record::Record;
+use crate::terminal::quoted;
 
 /// What to do with holiday groups.
 #[derive(Clone, Debug, Subcommand)]
@@ -140,7 +141,7 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
         if group.holidays.len() == before {
             return Err(Failure::usage(
                 "--remove",
-                format!("there is no holiday {name:?} in it"),
+                format!("there is no holiday {} in it", quoted(name)),
             ));
         }
     }
@@ -163,7 +164,12 @@ fn holidays(days: &Days) -> Result<Vec<Holiday>, Failure> {
 }
 
 fn holiday(what: &str, text: &str, recurrence: Recurrence) -> Result<Holiday, Failure> {
-    let wrong = || Failure::usage(what, format!("{text:?} is not like 2026-12-25=Christmas"));
+    let wrong = || {
+        Failure::usage(
+            what,
+            format!("{} is not like 2026-12-25=Christmas", quoted(text)),
+        )
+    };
     let (dates, name) = text.split_once('=').ok_or_else(wrong)?;
     let (first, last) = dates.split_once("..").unwrap_or((dates, dates));
     Ok(Holiday {

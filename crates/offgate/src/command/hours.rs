@@ -4,12 +4,14 @@
 use offgate_core::calendar::parse_minute;
 use offgate_core::policy::{Weekday, Window};
 
+use crate::terminal::quoted;
+
 /// Reads windows on days of the week.
 pub(crate) fn weekly(text: &str) -> Result<Vec<(Weekday, Window)>, String> {
     let (on, span) = text
         .trim()
         .rsplit_once(' ')
-        .ok_or_else(|| format!("{text:?} is not like \"Mon-Fri 07:00-19:00\""))?;
+        .ok_or_else(|| format!("{} is not like \"Mon-Fri 07:00-19:00\"", quoted(text)))?;
     let span = window(span)?;
     Ok(days(on)?.into_iter().map(|day| (day, span)).collect())
 }
@@ -20,7 +22,10 @@ pub(crate) fn window(text: &str) -> Result<Window, String> {
         let (from, to) = (parse_minute(from).ok()?, parse_minute(to).ok()?);
         Window::new(from, to)
     });
-    span.ok_or_else(|| format!("{text:?} is not a span of a day like 07:00-19:00 or 22:00-06:00"))
+    span.ok_or_else(|| {
+        let text = quoted(text);
+        format!("{text} is not a span of a day like 07:00-19:00 or 22:00-06:00")
+    })
 }
 
 fn days(text: &str) -> Result<Vec<Weekday>, String> {
@@ -48,7 +53,7 @@ fn day(text: &str) -> Result<Weekday, String> {
         let name = day.name().to_lowercase();
         text.len() >= 2 && name.starts_with(&text)
     });
-    found.ok_or_else(|| format!("{text:?} is not a day like Mon or Saturday"))
+    found.ok_or_else(|| format!("{} is not a day like Mon or Saturday", quoted(&text)))
 }
 
 fn position(day: Weekday) -> usize {

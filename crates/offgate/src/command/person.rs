@@ -8,11 +8,11 @@ use offgate_core::refusal::{Refusal, Thing};
 use offgate_core::text::fold;
 use offgate_core::user::{Standing, User, UserRecord};
 use offgate_store::Reader;
-use offgate_store::users::{UserFilter, UserOrder, UserQuery};
+use offgate_store::users::{USERS_LIMIT, UserFilter, UserOrder, UserQuery};
 
 use crate::exit::Failure;
 
-/// How many namesakes are looked at.
+/// From how many namesakes on no more are looked for.
 const CANDIDATES: usize = 50;
 
 /// Who.
@@ -36,21 +36,24 @@ pub(crate) fn pick_person(reader: &Reader, wanted: &str) -> Result<User, Failure
             None => Err(not_found()),
         };
     }
-    let query = UserQuery {
+    let mut query = UserQuery {
         filter: UserFilter::All,
         search: Some(wanted.to_owned()),
         order: UserOrder::Name,
         from: None,
-        limit: CANDIDATES,
+        limit: USERS_LIMIT,
     };
-    // The filter does not look at the time.
-    let page = reader.users(&query, Timestamp::from_seconds(0))?;
-    let mut meant: Vec<User> = page
-        .rows
-        .into_iter()
-        .map(|row| row.user)
-        .filter(|user| is_meant(user, wanted))
-        .collect();
+    let mut meant: Vec<User> = Vec::new();
+    loop {
+        // The filter does not look at the time.
+        let page = reader.users(&query, Timestamp::from_seconds(0))?;
+        let people = page.rows.into_iter().map(|row| row.user);
+        meant.extend(people.filter(|user| is_meant(user, wanted)));
+        query.from = page.next;
+        if query.from.is_none() || meant.len() > CANDIDATES {
+            break;
+        }
+    }
     match (meant.pop(), meant.is_empty()) {
         (Some(user), true) => Ok(user),
         (None, _) => Err(not_found()),
@@ -95,5 +98,57 @@ pub(crate) const fn standing(user: &User) -> &'static str {
     match user.standing {
         Standing::Active => "active",
         Standing::Deactivated(_) => "deactivated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use offgate_core::actor::Actor;
+    use offgate_core::command::{Command, InitialPolicies};
+    use offgate_core::id::CommandId;
+    use offgate_core::parameters::{Clock, Randomness};
+    use offgate_core::text::PersonName;
+    use offgate_core::user::{AccessPeriod, Profile};
+
+    use super::*;
+    use crate::books::open_store;
+    use crate::store_keys;
+    use crate::system::{SystemClock, SystemRandomness};
+
+    #[test]
+    fn somebody_is_found_behind_any_number_who_are_called_nearly_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+        let keys = store_keys::open_demo(folder.path(), &*clock, &*randomness).expect("keys");
+        let store = open_store(folder.path(), &clock, &randomness, &keys).expect("a store");
+        let nearly = (0..USERS_LIMIT).map(|number| format!("Aa B{number}"));
+        for last in nearly.chain(["B".to_owned()]) {
+            let name = |text: &str| PersonName::parse(text).expect("a name");
+            let command = Command::CreateUser {
+                user: UserId::random(&*randomness),
+                profile: Profile {
+                    first_name: name("Al"),
+                    last_name: name(&last),
+                    preferred_name: None,
+                    email: None,
+                    phone: None,
+                    employee_number: None,
+                },
+                access: AccessPeriod::default(),
+                groups: BTreeSet::new(),
+                policies: InitialPolicies::Chosen(BTreeSet::new()),
+                credentials: Vec::new(),
+            };
+            let id = CommandId::random(&*randomness);
+            store
+                .execute_blocking(id, Actor::ServerCommandLine, command)
+                .expect("an answer");
+        }
+        let found = pick_person(&store.read(), "al b").expect("somebody");
+        assert_eq!(found.profile.full_name(), "Al B");
     }
 }

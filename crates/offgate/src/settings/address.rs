@@ -4,13 +4,19 @@
 use std::net::SocketAddr;
 use std::str::FromStr as _;
 
+use crate::terminal::quoted;
+
 /// The port of console and agents unless another is chosen.
 pub(crate) const PORT: u16 = 12445;
 
 /// An address and port to listen at.
 pub(crate) fn socket_address(text: String) -> Result<SocketAddr, String> {
-    SocketAddr::from_str(&text)
-        .map_err(|_| format!("{text:?} is not an address and port, as in 127.0.0.1:12480"))
+    SocketAddr::from_str(&text).map_err(|_| {
+        format!(
+            "{} is not an address and port, as in 127.0.0.1:12480",
+            quoted(&text)
+        )
+    })
 }
 
 /// A web address without a path, as links start with it.
@@ -22,14 +28,20 @@ pub(crate) fn web_address(text: &str) -> Result<String, String> {
     match host {
         Some(host) if !host.is_empty() && host.chars().all(is_of_a_host) => Ok(trimmed.to_owned()),
         _ => Err(format!(
-            "{text:?} is not an address as in https://doors.example.org"
+            "{} is not an address as in https://doors.example.org",
+            quoted(text)
         )),
     }
 }
 
 /// `host:port`, from that or from a web address.
 pub(crate) fn server_address(text: &str) -> Result<String, String> {
-    let wrong = || format!("{text:?} is not an address as in https://doors.example.org:{PORT}");
+    let wrong = || {
+        format!(
+            "{} is not an address as in https://doors.example.org:{PORT}",
+            quoted(text)
+        )
+    };
     let rest = text
         .strip_prefix("https://")
         .unwrap_or(text)

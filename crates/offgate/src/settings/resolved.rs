@@ -98,7 +98,14 @@ impl Config {
         let file = match named {
             // A file that somebody named must be there.
             Some(path) => Some(path),
-            None => Some(data.value.join("offgate.toml")).filter(|path| path.exists()),
+            None => {
+                let path = data.value.join("offgate.toml");
+                // One that cannot be looked for is not one that is not there.
+                let there = path
+                    .try_exists()
+                    .map_err(|error| Failure::unavailable(path.display(), error))?;
+                there.then_some(path)
+            }
         };
         let layers = Layers {
             flags: RawConfig {

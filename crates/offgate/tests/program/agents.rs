@@ -164,7 +164,7 @@ fn one_joins_from_standard_input_and_starts_again_without_a_token() {
 
 #[test]
 fn a_token_works_once_from_a_file_too_and_others_do_not_work_at_all() {
-    let house = House::new();
+    let mut house = House::new();
     let token = house.token();
     let file = house.installation.data().join("token");
     std::fs::write(&file, format!("{token}\n")).expect("a file");
@@ -206,5 +206,9 @@ fn a_token_works_once_from_a_file_too_and_others_do_not_work_at_all() {
     std::fs::remove_file(&file).expect("a file");
     let mut agent = Running::start(house.agent("entrance").arg("--join-file").arg(&file));
     house.wait_for("entrance", "granted");
+    // An agent that is connected does not keep the server from stopping.
+    let (code, took) = house.server.end(Signal::TERM);
+    assert_eq!(code, Some(0));
+    assert!(took.as_secs() < 5, "{took:?}");
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
 }

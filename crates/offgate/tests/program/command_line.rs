@@ -148,7 +148,16 @@ fn how_it_ends_says_what_went_wrong() {
     house.json(&user("Tanaka"));
     house.json(&user("Mori"));
 
-    let cases: [(&[&str], i32, &str); 14] = [
+    let long = "x".repeat(10_000);
+    let cases: [(&[&str], i32, &str); 17] = [
+        // As long as what is typed is, what is said of it stays short.
+        (&["user", "show", &long], 3, "and so on"),
+        (
+            &["schedule", "create", "Hours", "--window", &long],
+            2,
+            "and so on",
+        ),
+        (&["door", "create", &long], 2, "at most 100 characters"),
         // A rule says no.
         (
             &["user", "remove", "Yuki Mori", "--yes"],
@@ -215,7 +224,16 @@ fn how_it_ends_says_what_went_wrong() {
         assert_eq!(said.code, code, "{arguments:?}: {said:?}");
         assert!(said.err.contains(words), "{arguments:?}: {said:?}");
         assert!(said.out.is_empty(), "an error is no answer: {said:?}");
+        assert!(said.err.len() < 1_000, "{said:?}");
     }
+
+    // A card in use: by whom is said here.
+    let card = ["--nfc", "04A22B19F0"];
+    house.json(&[&["credential", "add", "Yuki Mori"], &card[..]].concat());
+    let held = house.run(&[&user("Sato")[..], &card].concat());
+    assert_eq!(held.code, 1, "{held:?}");
+    assert!(held.err.contains("in use (held by Yuki Mori)"), "{held:?}");
+    assert_eq!(house.run(&["user", "show", "Yuki Sato"]).code, 3);
 
     house.json(&user("Tanaka"));
     let twice = house.run(&["user", "deactivate", "Yuki Tanaka"]);
@@ -224,6 +242,18 @@ fn how_it_ends_says_what_went_wrong() {
 
     let nowhere = run(offgate().args(["--data", "/nowhere", "user", "list"]), "");
     assert_eq!(nowhere.code, 4, "{nowhere:?}");
+    assert!(nowhere.err.contains("there is no Offgate data"));
+    // Where nobody can look is not where there is nothing.
+    let file = house.data().join("a-file");
+    std::fs::write(&file, "").expect("a file");
+    for command in [&["user", "list"][..], &["doctor"], &["serve"]] {
+        let said = run(offgate().arg("--data").arg(&file).args(command), "");
+        assert_eq!(said.code, 4, "{command:?}: {said:?}");
+        assert!(
+            !said.err.contains("there is no") && !said.out.contains("there is none"),
+            "{said:?}"
+        );
+    }
 }
 
 #[test]

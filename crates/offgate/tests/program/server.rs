@@ -1,9 +1,11 @@
 //! The server as whoever runs it meets it: its first start, its stop, its certificates, its doctor,
 //! and the way back in for owners.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+
 use rustix::process::Signal;
 
-use crate::support::{Installation, get, offgate, post, run};
+use crate::support::{Installation, get, http, offgate, post, run};
 
 #[test]
 fn the_first_start_prints_a_link_and_a_stop_is_quick() {
@@ -37,7 +39,8 @@ fn the_first_start_prints_a_link_and_a_stop_is_quick() {
         .expect("the console");
     let console = console.lines().next().expect("its address");
     let mut idle = std::net::TcpStream::connect(console).expect("a connection");
-    std::io::Write::write_all(&mut idle, b"GET / HTTP/1.1\r\nHost:").expect("half a request");
+    idle.write_all(b"GET / HTTP/1.1\r\nHost:")
+        .expect("half a request");
     let (code, took) = server.end(Signal::TERM);
     assert_eq!(code, Some(0));
     assert!(took.as_secs() < 5, "{took:?}");
@@ -186,7 +189,42 @@ fn the_link_of_the_first_start_sets_up_the_owner_and_no_other_is_printed() {
         1,
         "the last owner"
     );
-    server.end(Signal::INT);
+    let cookie = set_up
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .and_then(|line| line.split(';').next())
+        .expect("a cookie");
+    // Nobody presents a credential from here: the page that does is the demo's alone.
+    for (request, more) in [
+        ("GET /demo/doors", String::new()),
+        (
+            "POST /demo/doors/0/present",
+            format!("Origin: http://{host}\r\nContent-Length: 0\r\n"),
+        ),
+    ] {
+        let asked = format!(
+            "{request} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n{more}Connection: close\r\n\r\n"
+        );
+        let answered = http(host, &asked);
+        assert!(
+            answered.starts_with("HTTP/1.1 404"),
+            "{request}: {answered}"
+        );
+    }
+
+    // A page that is open and told of everything does not keep the server from stopping.
+    let mut stream = std::net::TcpStream::connect(host).expect("a connection");
+    write!(
+        stream,
+        "GET /live HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n"
+    )
+    .expect("a request");
+    let mut told = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(told.any(|line| line == "content-type: text/event-stream"));
+    assert!(told.any(|line| line.is_empty()), "the stream is open");
+    let (code, took) = server.end(Signal::INT);
+    assert_eq!(code, Some(0));
+    assert!(took.as_secs() < 5, "{took:?}");
 
     let mut server = house.serve();
     // What is said last names the fingerprint; nothing about a link follows.

@@ -84,14 +84,12 @@ impl Problems {
     /// Puts a refusal beside the field it is about. Whose a card or plate is may be told: whoever
     /// sees this form sees everybody's profile.
     pub(crate) fn refused(&mut self, reader: &Reader, refusal: &Refusal) -> Result<(), StoreError> {
-        let holder = match refusal {
-            Refusal::CardInUse { holder } | Refusal::PlateInUse { holder } => {
-                match reader.user(*holder)? {
-                    Some(UserRecord::Present(person)) => Some(person.profile.full_name()),
-                    _ => None,
-                }
-            }
-            _ => None,
+        let holder = match refusal.holder() {
+            Some(holder) => match reader.user(holder)? {
+                Some(UserRecord::Present(person)) => Some(person.profile.full_name()),
+                _ => None,
+            },
+            None => None,
         };
         let words = match holder {
             Some(holder) => format!("{refusal} (held by {holder})"),
