@@ -259,7 +259,10 @@ fn a_log_from_before_the_tree_gets_one() {
     let database = Connection::open(directory.path().join(DATABASE_FILE)).expect("the database");
     database
         .execute_batch(
-            "ALTER TABLE log DROP COLUMN subtrees; DROP TABLE checkpoint; DROP TABLE witness; PRAGMA user_version = 3",
+            "ALTER TABLE log DROP COLUMN subtrees; DROP TABLE checkpoint; DROP TABLE witness; \
+             DROP TABLE awaiting_erasure; ALTER TABLE user DROP COLUMN erased_at; \
+             ALTER TABLE store DROP COLUMN erasure_wait_days; \
+             ALTER TABLE store DROP COLUMN door_event_days; PRAGMA user_version = 3",
         )
         .expect("as it was");
     drop(database);
