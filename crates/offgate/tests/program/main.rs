@@ -10,6 +10,7 @@ mod agents;
 mod command_line;
 mod cut;
 mod demo;
+mod erasure;
 mod keys;
 mod kills;
 mod server;
