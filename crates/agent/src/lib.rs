@@ -18,6 +18,7 @@ mod run;
 mod session;
 pub mod status;
 pub mod strike;
+mod witness;
 
 pub use identity_file::has_joined;
 pub use run::{AgentError, EVENTS_KEPT, Parameters, ReaderKind, Settings, run};

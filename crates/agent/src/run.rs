@@ -15,7 +15,7 @@ use offgate_link::identity::Identity;
 use offgate_link::join_token::JoinTokenText;
 use offgate_link::reconnect;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +35,7 @@ use crate::network::Connector;
 use crate::reader::simulated;
 use crate::session::{Agent, Ask, Connected, Over, speak};
 use crate::strike::Strike;
+use crate::witness::Witness;
 use house::House;
 
 /// How many door events an agent keeps while it is cut off, unless told otherwise.
@@ -222,6 +223,10 @@ fn start(
     let (decisions, decisions_thread) = Decisions::start(table, surroundings)?;
     let agent = Agent {
         store: joined.store,
+        root: known.root,
+        witness: Arc::new(Mutex::new(Witness::open(Box::new(Folder::open(
+            &settings.data,
+        )?))?)),
         hash_key: joined.hash_key,
         key: known.key,
         decisions,

@@ -12,9 +12,10 @@ use offgate_link::SILENCE;
 use offgate_link::acknowledgement::SigningKey;
 use offgate_link::agent_end::{AgentEnd, Changes, Ending, Held, Input, Output};
 use offgate_link::frame;
+use offgate_link::join_token::RootFingerprint;
 use offgate_link::message::{EVENTS_LIMIT, ToAgent, ToServer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::clock::BootClock;
 use crate::decisions::{Changed, Decisions, EntryChange};
@@ -22,6 +23,7 @@ use crate::disk::frame::RowChange;
 use crate::disk::keeper::{Durable, Keep, Keeper};
 use crate::disk::snapshot::{Contents, Position, Rows};
 use crate::events::recorder::Recorder;
+use crate::witness::Witness;
 
 /// All that outlives a connection.
 pub(crate) struct Agent {
@@ -31,6 +33,10 @@ pub(crate) struct Agent {
     pub(crate) decisions: Decisions,
     pub(crate) keeper: Keeper,
     pub(crate) recorder: Recorder,
+    /// Whose history it follows.
+    pub(crate) root: RootFingerprint,
+    /// What it has seen of that.
+    pub(crate) witness: Arc<Mutex<Witness>>,
     pub(crate) boot_clock: Arc<dyn BootClock>,
     pub(crate) doors: watch::Sender<Vec<(DoorId, Title)>>,
     pub(crate) connected: watch::Sender<Connected>,
@@ -42,6 +48,8 @@ pub(crate) struct Agent {
 pub(crate) enum Connected {
     Yes,
     No,
+    /// It answered, and its history does not continue what was seen.
+    Doubted,
 }
 
 /// What to ask the server for.
@@ -115,10 +123,21 @@ pub(crate) async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
         Ok(never) => match never {},
         Err(over) => over,
     };
+    let now = match over {
+        Over::Ended(Ending::Doubted(doubt)) => {
+            tracing::error!(
+                %doubt,
+                "this server's history does not continue what was seen: nothing is taken from it; \
+                 the doors go on with the table they have, while their lease lasts"
+            );
+            Connected::Doubted
+        }
+        _ => Connected::No,
+    };
     // Only a connection that was greeted counts as a change.
-    agent.connected.send_if_modified(|connected| {
-        std::mem::replace(connected, Connected::No) == Connected::Yes
-    });
+    agent
+        .connected
+        .send_if_modified(|connected| std::mem::replace(connected, now) == Connected::Yes);
     over
 }
 
@@ -140,6 +159,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
         let mut kept = agent.recorder.kept();
         let mut end = AgentEnd::new(
             agent.store,
+            agent.root,
+            agent.witness.lock().await.seen(),
             settled.map(Held::from),
             agent.software.clone(),
             boot(),
@@ -226,6 +247,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                         signature,
                     })
                     .await?;
+                }
+                Output::Witness(checkpoint) => {
+                    let mut witness = Arc::clone(&agent.witness).lock_owned().await;
+                    let kept = tokio::task::spawn_blocking(move || witness.keep(checkpoint));
+                    if let Err(error) = kept.await.map_err(|_| Over::CannotGoOn)? {
+                        tracing::warn!(%error, "what was seen of the log could not be kept");
+                    }
                 }
                 Output::Apply(changes) => {
                     let (changes, keep, becomes) = delta(changes);

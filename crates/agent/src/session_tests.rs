@@ -1,9 +1,13 @@
 //! A conversation over a pipe, with a disk that fails.
 
+use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::id::AgentId;
 use offgate_core::parameters::{Clock, Epoch, Timestamp};
 use offgate_core::table::entry::{Entry, KeypadEntry, TableHash};
+use offgate_core::tree::TreeHash;
 use offgate_link::acknowledgement::Acknowledgement;
+use offgate_link::chain::IssuingNumber;
+use offgate_link::identity::Authority;
 use offgate_link::message::WireEpoch;
 use tokio::io::DuplexStream;
 
@@ -30,6 +34,32 @@ impl Clock for NoTime {
     }
 }
 
+fn store_keys() -> Authority {
+    let seeds = [[6; 32], [7; 32], [8; 32], [9; 32]];
+    Authority::create(seeds, IssuingNumber(1)).expect("keys")
+}
+
+/// A log with one entry, which says what it is told to.
+fn history(entry: &[u8]) -> ToAgent {
+    let checkpoint = Checkpoint {
+        store: STORE,
+        epoch: EPOCH,
+        size: 1,
+        root: TreeHash::leaf(entry),
+        at: Timestamp::from_seconds(0),
+    };
+    let (statement, log) = (checkpoint.statement(), store_keys().log);
+    let signed = SignedCheckpoint {
+        signature: log.sign(&statement).expect("a signature"),
+        statement,
+        chain: log.chain,
+    };
+    ToAgent::History {
+        signed: signed.encode().into(),
+        proof: vec![],
+    }
+}
+
 fn agent(disk: &SimulatedDisk) -> Agent {
     let ring = EventRing::open(SimulatedDisk::default(), AgentId::from_bytes([4; 16]), 10);
     let (recorder, _) = Recorder::start(ring).expect("a thread");
@@ -43,8 +73,11 @@ fn agent(disk: &SimulatedDisk) -> Agent {
         recorder: recorder.clone(),
     };
     let (decisions, _) = Decisions::start(None, surroundings).expect("a thread");
+    let witness = Witness::open(Box::new(disk.clone())).expect("readable");
     Agent {
         store: STORE,
+        root: store_keys().fingerprint(),
+        witness: Arc::new(Mutex::new(witness)),
         hash_key: HASH_KEY,
         key: SigningKey::from_seed(&[5; 32]).expect("a key"),
         decisions,
@@ -115,7 +148,7 @@ fn delta(revision: u64, entry: &Entry, hash: TableHash) -> ToAgent {
     }
 }
 
-async fn greeted(stream: DuplexStream) -> Peer {
+async fn welcomed(stream: DuplexStream) -> Peer {
     let mut peer = Peer {
         stream,
         decoder: frame::Decoder::default(),
@@ -132,6 +165,12 @@ async fn greeted(stream: DuplexStream) -> Peer {
         doors: vec![],
     })
     .await;
+    peer
+}
+
+async fn greeted(stream: DuplexStream) -> Peer {
+    let mut peer = welcomed(stream).await;
+    peer.say(history(b"first")).await;
     peer.say(ToAgent::SnapshotBegin { revision: 1 }).await;
     peer.say(ToAgent::SnapshotPart {
         puts: vec![keypad(1).encode().into()],
@@ -198,4 +237,37 @@ async fn changes_that_lead_elsewhere_are_neither_applied_nor_acknowledged() {
     assert_eq!(salt.as_bytes(), &[1; 16]);
     let settled = agent.keeper.settled().await.expect("a table");
     assert_eq!(settled.revision.number(), 1);
+}
+
+#[tokio::test]
+async fn what_was_seen_of_the_log_is_durable_and_another_history_is_told_and_left() {
+    let disk = SimulatedDisk::default();
+    let agent = Arc::new(agent(&disk));
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let speaking = Arc::clone(&agent);
+    let task = tokio::spawn(async move { speak(near, &speaking, Ask::Changes).await });
+    let mut peer = greeted(far).await;
+    assert_eq!(peer.acknowledgement(&agent.key).await, 1);
+    assert_eq!(*agent.connected.borrow(), Connected::Yes);
+    drop(peer);
+    assert!(matches!(task.await.expect("no panic"), Over::Broken(_)));
+    let after = disk.after_power_cut(Survivors::OnlySynced);
+    let kept = Witness::open(Box::new(after)).expect("readable").seen();
+    assert_eq!(kept.map(|seen| seen.root), Some(TreeHash::leaf(b"first")));
+
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let speaking = Arc::clone(&agent);
+    let task = tokio::spawn(async move { speak(near, &speaking, Ask::Changes).await });
+    let mut peer = welcomed(far).await;
+    peer.say(history(b"another")).await;
+    let ToServer::Doubted { held } = peer.hear().await else {
+        panic!("it says so, and nothing else")
+    };
+    assert_eq!(*held.root, TreeHash::leaf(b"first").0);
+    assert!(matches!(
+        task.await.expect("no panic"),
+        Over::Ended(Ending::Doubted(_))
+    ));
+    assert_eq!(*agent.connected.borrow(), Connected::Doubted);
+    assert_eq!(agent.witness.lock().await.seen(), kept);
 }

@@ -27,6 +27,9 @@ pub enum LinkState {
     Connected,
     /// It is looked for.
     Searching,
+    /// The server that was found shows a history that does not continue what this agent has seen:
+    /// nothing is taken from it.
+    Doubted,
 }
 
 /// The state of the table.

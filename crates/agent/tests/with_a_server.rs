@@ -430,3 +430,36 @@ async fn a_server_that_went_mute_is_left() {
         .await;
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_takes_nothing_from_a_server_whose_history_is_another() {
+    let stub = Stub::start(FirstJoin::Answered).await;
+    stub.commit(entries(), vec![]);
+    let refused = stub.commit(vec![user(1)], vec![]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(&stub, folder.path());
+    acknowledged(&stub, refused).await;
+    // It is found out also by an agent that was started again.
+    running.stop().await;
+    stub.rewrite(b"another");
+    let reactivated = stub.commit(vec![user(0)], vec![]);
+    let running = Running::start(&stub, folder.path());
+    stub.wait_for("the doubt", |heard| heard.doubted > 0).await;
+    let doubting = |status: &Status| status.link == LinkState::Doubted;
+    let status = running.until("doubting", doubting).await;
+    assert_eq!(status.table, TableState::Durable(refused));
+    assert_eq!(status.lease_seconds, 0);
+    assert_eq!(
+        running.card(Direction::In).await,
+        Answer::Refused(Reason::Deactivated)
+    );
+    assert_eq!(running.card(Direction::Out).await, Answer::Granted);
+    // The true history again: it goes on.
+    stub.rewrite(b"as it was");
+    acknowledged(&stub, reactivated).await;
+    running
+        .until("connected", |status| status.link == LinkState::Connected)
+        .await;
+    assert_eq!(running.card(Direction::In).await, Answer::Granted);
+    running.stop().await;
+}

@@ -6,18 +6,26 @@
 
 use std::time::Duration;
 
+use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
+use offgate_core::tree::TreeHash;
 
 use crate::acknowledgement::Acknowledgement;
-use crate::message::{RefusalCode, ToAgent, ToServer, WireEpoch};
+use crate::history::{Doubt, continues};
+use crate::join_token::RootFingerprint;
+use crate::message::{RefusalCode, ToAgent, ToServer};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 
 /// How often the lease is renewed: a third of the shortest lease a door may have.
 pub const RENEW_EVERY: Duration = Duration::from_secs(3);
+
+/// How often the newest checkpoint is asked for, so that no more than this of the log can be
+/// rewritten without an agent noticing.
+pub const WITNESS_EVERY: Duration = Duration::from_secs(60);
 
 /// Which table an agent holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +80,8 @@ pub enum Input {
 pub enum Output {
     /// Send a message.
     Send(ToServer),
+    /// Keep this checkpoint durably, in place of the one before, before anything that follows.
+    Witness(Checkpoint),
     /// Apply changes in memory at once, then make them durable and say so.
     Apply(Changes),
     /// Throw the table away for this one, at once in memory, then make it durable and say so.
@@ -100,12 +110,16 @@ pub enum Ending {
     Protocol,
     /// The server ended it.
     Refused(RefusalCode),
+    /// The server's history does not continue what this agent has seen. Nothing of it was taken.
+    Doubted(Doubt),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Waiting,
     Greeted,
+    /// Welcomed; nothing is taken before history was shown.
+    Welcomed,
     Speaking,
     Closed,
 }
@@ -116,7 +130,15 @@ pub struct AgentEnd {
     phase: Phase,
     software: String,
     store: StoreId,
+    root: RootFingerprint,
     doors: Vec<DoorId>,
+    /// What Welcome said, until history was shown.
+    welcome: Vec<Output>,
+    /// The newest checkpoint that was verified.
+    seen: Option<Checkpoint>,
+    /// When it was asked for the last time.
+    witness_asked_at: Duration,
+    witness_waiting: bool,
     /// What was last said to be durable.
     durable: Option<Held>,
     /// What is in force in memory, durable or not.
@@ -138,15 +160,28 @@ impl AgentEnd {
     /// The most entries a whole table may have.
     pub const TABLE_LIMIT: usize = 2_000_000;
 
-    /// An end for a new connection to `store`. `durable` is the table on disk; none asks for a
-    /// whole one. `now` is the boot clock, here and below.
+    /// An end for a new connection to `store`, whose root has this fingerprint. `seen` is the
+    /// newest checkpoint that was kept. `durable` is the table on disk; none asks for a whole one.
+    /// `now` is the boot clock, here and below.
     #[must_use]
-    pub fn new(store: StoreId, durable: Option<Held>, software: String, now: Duration) -> Self {
+    pub fn new(
+        store: StoreId,
+        root: RootFingerprint,
+        seen: Option<Checkpoint>,
+        durable: Option<Held>,
+        software: String,
+        now: Duration,
+    ) -> Self {
         Self {
             phase: Phase::Waiting,
             software,
             store,
+            root,
             doors: Vec::new(),
+            welcome: Vec::new(),
+            seen,
+            witness_asked_at: now,
+            witness_waiting: false,
             durable,
             in_force: durable,
             epoch: None,
@@ -195,9 +230,10 @@ impl AgentEnd {
             versions: vec![PROTOCOL],
             software: self.software.clone(),
             store: own.map(|held| (*held.store.as_bytes()).into()),
-            epoch: own.map(|held| wire_epoch(held.epoch)),
+            epoch: own.map(|held| held.epoch.into()),
             revision: own.map_or(0, |held| held.revision.number()),
             hash: own.map_or(TableHash::EMPTY, |held| held.hash).0.into(),
+            checkpoint: self.seen.as_ref().map(Into::into),
         })]
     }
 
@@ -224,21 +260,23 @@ impl AgentEnd {
                     };
                     named.push((DoorId::from_bytes(*door.door), name));
                 }
-                self.phase = Phase::Speaking;
-                self.epoch = Some(Epoch {
-                    counter: epoch.counter,
-                    nonce: *epoch.nonce,
-                });
+                self.phase = Phase::Welcomed;
+                self.epoch = Some(epoch.into());
+                self.witness_waiting = true;
+                self.witness_asked_at = now;
                 self.doors = named.iter().map(|(door, _)| *door).collect();
                 self.doors.sort_unstable();
-                let mut outputs = vec![
+                self.welcome = vec![
                     Output::ServerTime(Timestamp::from_microseconds(time)),
                     Output::Doors(named),
                 ];
-                // The last acknowledgement may have been lost with the last connection.
-                outputs.extend(self.acknowledge());
-                outputs.extend(self.renew(now));
-                outputs
+                Vec::new()
+            }
+            (Phase::Welcomed | Phase::Speaking, ToAgent::History { signed, proof })
+                if self.witness_waiting =>
+            {
+                let proof: Vec<_> = proof.iter().map(|hash| TreeHash(**hash)).collect();
+                self.witness(&signed, &proof, now)
             }
             (
                 Phase::Speaking,
@@ -330,6 +368,56 @@ impl AgentEnd {
         }
     }
 
+    /// Takes the server's newest checkpoint, if it continues the one that was seen; otherwise
+    /// nothing more is taken from this server.
+    fn witness(&mut self, signed: &[u8], proof: &[TreeHash], now: Duration) -> Vec<Output> {
+        self.witness_waiting = false;
+        let shown = SignedCheckpoint::decode(signed)
+            .map_err(|_| Doubt::NotSigned)
+            .and_then(|shown| continues(self.seen.as_ref(), self.store, self.root, &shown, proof));
+        let shown = match shown {
+            Ok(shown) => shown,
+            Err(doubt) => {
+                let held = self.seen.as_ref().map(Into::into);
+                let mut outputs: Vec<_> = held
+                    .map(|held| Output::Send(ToServer::Doubted { held }))
+                    .into_iter()
+                    .collect();
+                outputs.extend(self.close(Ending::Doubted(doubt)));
+                return outputs;
+            }
+        };
+        if Some(shown.epoch) != self.epoch {
+            return self.close(Ending::Protocol);
+        }
+        let mut outputs = Vec::new();
+        if self.seen != Some(shown) {
+            self.seen = Some(shown);
+            outputs.push(Output::Witness(shown));
+        }
+        if self.phase == Phase::Welcomed {
+            self.phase = Phase::Speaking;
+            outputs.append(&mut self.welcome);
+            // The last acknowledgement may have been lost with the last connection.
+            outputs.extend(self.acknowledge());
+            outputs.extend(self.renew(now));
+        }
+        outputs
+    }
+
+    /// Asks for a newer checkpoint when the last one is old.
+    fn ask_for_history(&mut self, now: Duration) -> Option<Output> {
+        let due = now.saturating_sub(self.witness_asked_at) >= WITNESS_EVERY;
+        let held = self.seen.as_ref()?.into();
+        if self.phase != Phase::Speaking || self.witness_waiting || !due {
+            return None;
+        }
+        self.witness_waiting = true;
+        self.witness_asked_at = now;
+        self.said_at = now;
+        Some(Output::Send(ToServer::Witness { held }))
+    }
+
     /// Has the durable table acknowledged, if it is the one in force and of this conversation.
     fn acknowledge(&self) -> Vec<Output> {
         match self.durable {
@@ -361,6 +449,7 @@ impl AgentEnd {
             return self.close(Ending::Silent);
         }
         let mut outputs = self.renew(now);
+        outputs.extend(self.ask_for_history(now));
         if self.phase == Phase::Speaking && now.saturating_sub(self.said_at) >= HEARTBEAT {
             self.said_at = now;
             let revision = self.durable.map_or(0, |held| held.revision.number());
@@ -387,13 +476,6 @@ impl AgentEnd {
     fn close(&mut self, ending: Ending) -> Vec<Output> {
         self.phase = Phase::Closed;
         vec![Output::Close(ending)]
-    }
-}
-
-fn wire_epoch(epoch: Epoch) -> WireEpoch {
-    WireEpoch {
-        counter: epoch.counter,
-        nonce: epoch.nonce.into(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod acknowledgement;
 pub mod agent_end;
 pub mod chain;
 pub mod frame;
+pub mod history;
 pub mod identity;
 pub mod join_token;
 pub mod log_key;

@@ -7,6 +7,9 @@
 
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
+use offgate_core::checkpoint::{Checkpoint, SIGNED_LIMIT};
+use offgate_core::parameters::Epoch;
+use offgate_core::tree::{PROOF_LIMIT, TreeHash};
 
 /// 16 bytes: an id or a nonce.
 pub type Bytes16 = ByteArray<16>;
@@ -30,6 +33,21 @@ pub struct WireEpoch {
     pub nonce: Bytes16,
 }
 
+/// `[epoch, size, root]`: the log up to a revision, as an agent has seen it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WireCheckpoint {
+    /// In which epoch it was signed.
+    #[n(0)]
+    pub epoch: WireEpoch,
+    /// How many entries.
+    #[n(1)]
+    pub size: u64,
+    /// The root of their tree.
+    #[n(2)]
+    pub root: Bytes32,
+}
+
 /// `[kind, id]`: the key of an entry to take out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -40,6 +58,64 @@ pub struct WireKey {
     /// What it is about.
     #[n(1)]
     pub id: Bytes16,
+}
+
+impl From<Epoch> for WireEpoch {
+    fn from(epoch: Epoch) -> Self {
+        Self {
+            counter: epoch.counter,
+            nonce: epoch.nonce.into(),
+        }
+    }
+}
+
+impl From<WireEpoch> for Epoch {
+    fn from(epoch: WireEpoch) -> Self {
+        Self {
+            counter: epoch.counter,
+            nonce: *epoch.nonce,
+        }
+    }
+}
+
+impl From<&Checkpoint> for WireCheckpoint {
+    fn from(checkpoint: &Checkpoint) -> Self {
+        Self {
+            epoch: checkpoint.epoch.into(),
+            size: checkpoint.size,
+            root: checkpoint.root.0.into(),
+        }
+    }
+}
+
+/// What an agent says it has seen of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// In which epoch it was signed.
+    pub epoch: Epoch,
+    /// How many entries.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: TreeHash,
+}
+
+impl From<&Checkpoint> for Seen {
+    fn from(checkpoint: &Checkpoint) -> Self {
+        let Checkpoint {
+            epoch, size, root, ..
+        } = *checkpoint;
+        Self { epoch, size, root }
+    }
+}
+
+impl From<WireCheckpoint> for Seen {
+    fn from(checkpoint: WireCheckpoint) -> Self {
+        Self {
+            epoch: checkpoint.epoch.into(),
+            size: checkpoint.size,
+            root: TreeHash(*checkpoint.root),
+        }
+    }
 }
 
 /// `[door, name]`: what a door is called. Door names are not personal data.
@@ -78,6 +154,9 @@ pub enum ToServer {
         /// The hash of that table.
         #[n(5)]
         hash: Bytes32,
+        /// The checkpoint of the log that it holds; none before it has seen one.
+        #[n(6)]
+        checkpoint: Option<WireCheckpoint>,
     },
     /// A signed acknowledgement: the bytes as signed, and the signature.
     #[n(1)]
@@ -125,6 +204,21 @@ pub enum ToServer {
         /// The revision its durable table has reached.
         #[n(0)]
         revision: u64,
+    },
+    /// Asks for the newest checkpoint, and that it continues the one held.
+    #[n(6)]
+    Witness {
+        /// The checkpoint it holds.
+        #[n(0)]
+        held: WireCheckpoint,
+    },
+    /// Says that what the server showed does not continue what it holds, and that it will not go
+    /// on. Its last message.
+    #[n(7)]
+    Doubted {
+        /// The checkpoint it holds.
+        #[n(0)]
+        held: WireCheckpoint,
     },
 }
 
@@ -245,6 +339,17 @@ pub enum ToAgent {
         #[n(1)]
         words: String,
     },
+    /// The newest checkpoint, and that it continues the one the agent holds. Stands before any
+    /// table, and answers Witness.
+    #[n(10)]
+    History {
+        /// See [`offgate_core::checkpoint::SignedCheckpoint`].
+        #[n(0)]
+        signed: ByteVec,
+        /// A consistency proof of RFC 6962; empty if there is nothing to prove.
+        #[n(1)]
+        proof: Vec<Bytes32>,
+    },
 }
 
 /// Why a server ends a conversation.
@@ -322,7 +427,11 @@ impl ToServer {
             }
             Self::Acknowledge { statement, .. } => within(statement.len(), 8192)?,
             Self::Events { events, .. } => within(events.len(), EVENTS_LIMIT)?,
-            Self::Renew { .. } | Self::Enrol { .. } | Self::Pong { .. } => {}
+            Self::Renew { .. }
+            | Self::Enrol { .. }
+            | Self::Pong { .. }
+            | Self::Witness { .. }
+            | Self::Doubted { .. } => {}
         }
         Ok(message)
     }
@@ -354,6 +463,10 @@ impl ToAgent {
             Self::SnapshotPart { puts } => within(puts.len(), LIST_LIMIT)?,
             Self::Enrolled { chain, .. } => within(chain.len(), 8)?,
             Self::Refused { words, .. } => within(words.len(), TEXT_LIMIT)?,
+            Self::History { signed, proof } => {
+                within(signed.len(), SIGNED_LIMIT)?;
+                within(proof.len(), PROOF_LIMIT)?;
+            }
             Self::SnapshotBegin { .. }
             | Self::SnapshotEnd { .. }
             | Self::Renewed { .. }

@@ -7,14 +7,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use offgate_core::agent::AgentKey;
+use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::text::Title;
+use offgate_core::tree::TreeHash;
 
 use crate::acknowledgement::Acknowledgement;
-use crate::message::{DoorName, LIST_LIMIT, RefusalCode, ToAgent, ToServer, WireEpoch, WireKey};
+use crate::message::{DoorName, LIST_LIMIT, RefusalCode, Seen, ToAgent, ToServer, WireKey};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 
 /// How many tables may be sent ahead of the last acknowledgement.
@@ -61,6 +63,17 @@ pub enum Table {
     },
 }
 
+/// What the store shows of its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The newest checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The same as it was signed.
+    pub signed: SignedCheckpoint,
+    /// That it continues the one that was asked about; empty where that cannot be.
+    pub proof: Vec<TreeHash>,
+}
+
 /// What happens to this end.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -72,6 +85,8 @@ pub enum Input {
     Woken,
     /// The answer to [`Output::Read`], read after it was asked for.
     Read(Table),
+    /// The answer to [`Output::Prove`].
+    History(History),
     /// Events were stored up to this number.
     EventsStored(u64),
     /// Time has passed. Due at least every second. With the time of day.
@@ -85,6 +100,13 @@ pub enum Output {
     Send(ToAgent),
     /// Read what the store holds for this agent since a revision; since none, all of it.
     Read(Option<Revision>),
+    /// Read the newest checkpoint, and prove that it continues one of this size; of none, nothing
+    /// has to be proved.
+    Prove(Option<u64>),
+    /// Record what the agent has seen of the log, and goes on from.
+    Witnessed(Seen),
+    /// Record that the agent will not go on, because the log does not continue what it has seen.
+    Doubted(Seen),
     /// Record what the agent acknowledged, with the bytes that prove it.
     Acknowledged {
         /// What it said.
@@ -110,6 +132,10 @@ pub enum Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Greeting,
+    /// Greeted; history comes before anything else.
+    Proving,
+    /// History was shown up to here; nothing else is said before the agent goes on from it.
+    Shown(Seen),
     Speaking,
     Closed,
 }
@@ -125,6 +151,8 @@ pub struct ServerEnd {
     store: StoreId,
     epoch: Epoch,
     time: Timestamp,
+    /// What is on record that the agent has seen of the log.
+    witnessed: Option<Seen>,
     /// The revision and hash of the table the agent has once it has applied all that was sent;
     /// the hash only once it is known.
     sent: Option<(Revision, TableHash)>,
@@ -161,6 +189,7 @@ impl ServerEnd {
             store,
             epoch,
             time,
+            witnessed: None,
             sent: None,
             sent_is_ours: false,
             ahead: VecDeque::new(),
@@ -190,6 +219,7 @@ impl ServerEnd {
                 self.read()
             }
             Input::Read(table) => self.send(table),
+            Input::History(history) => self.show(history),
             Input::EventsStored(up_to) => {
                 vec![Output::Send(ToAgent::EventsStored { up_to })]
             }
@@ -214,6 +244,7 @@ impl ServerEnd {
                     epoch,
                     revision,
                     hash,
+                    checkpoint,
                     ..
                 },
             ) => {
@@ -227,8 +258,7 @@ impl ServerEnd {
                 if own && revision > 0 {
                     self.sent = Some((Revision::new(revision), TableHash(*hash)));
                 }
-                self.phase = Phase::Speaking;
-                self.again = true;
+                self.phase = Phase::Proving;
                 let doors = self.agent.doors.iter().map(|(door, name)| DoorName {
                     door: (*door.as_bytes()).into(),
                     name: name.as_str().to_owned(),
@@ -236,14 +266,33 @@ impl ServerEnd {
                 let mut outputs = vec![Output::Send(ToAgent::Welcome {
                     version: PROTOCOL,
                     store: (*self.store.as_bytes()).into(),
-                    epoch: WireEpoch {
-                        counter: self.epoch.counter,
-                        nonce: self.epoch.nonce.into(),
-                    },
+                    epoch: self.epoch.into(),
                     now: self.time.microseconds(),
                     doors: doors.collect(),
                 })];
+                outputs.push(Output::Prove(checkpoint.map(|held| held.size)));
+                outputs
+            }
+            (Phase::Shown(_) | Phase::Speaking, ToServer::Doubted { held }) => {
+                self.phase = Phase::Closed;
+                vec![
+                    Output::Doubted(held.into()),
+                    Output::Close(RefusalCode::Later),
+                ]
+            }
+            // Whatever else it says, it goes on from what it was shown.
+            (Phase::Shown(seen), message) => {
+                self.phase = Phase::Speaking;
+                self.again = true;
+                let mut outputs = self.witnessed(seen);
+                outputs.extend(self.hear(message));
                 outputs.extend(self.read());
+                outputs
+            }
+            (Phase::Speaking, ToServer::Witness { held }) => {
+                let seen = Seen::from(held);
+                let mut outputs = self.witnessed(seen);
+                outputs.push(Output::Prove(Some(seen.size)));
                 outputs
             }
             (
@@ -279,6 +328,30 @@ impl ServerEnd {
             (Phase::Speaking, ToServer::Pong { .. }) => Vec::new(),
             _ => self.close(RefusalCode::Protocol, "not now"),
         }
+    }
+
+    /// Has what the agent goes on from recorded, unless it is on record.
+    fn witnessed(&mut self, seen: Seen) -> Vec<Output> {
+        if self.witnessed.replace(seen) == Some(seen) {
+            return Vec::new();
+        }
+        vec![Output::Witnessed(seen)]
+    }
+
+    /// Shows the agent that history goes on.
+    fn show(&mut self, history: History) -> Vec<Output> {
+        let History {
+            checkpoint,
+            signed,
+            proof,
+        } = history;
+        if self.phase == Phase::Proving {
+            self.phase = Phase::Shown(Seen::from(&checkpoint));
+        }
+        vec![Output::Send(ToAgent::History {
+            signed: signed.encode().into(),
+            proof: proof.iter().map(|hash| hash.0.into()).collect(),
+        })]
     }
 
     /// Believes an acknowledgement only of a table that this store sent, signed by this agent.

@@ -7,11 +7,13 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use offgate_core::agent::HashKey;
+use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::credential::{CardToken, CredentialKind, Plate};
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{CredentialId, DoorId, PolicyId, StoreId, UserId};
@@ -25,8 +27,12 @@ use offgate_core::table::entry::{
     UserEntry,
 };
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
+use offgate_core::tree::{self, Peaks, Subtree, TreeHash, prove_consistency};
 use offgate_link::acknowledgement::{Acknowledgement, SigningKey, enrolment_statement};
-use offgate_link::agent_end::{AgentEnd, RENEW_EVERY};
+use offgate_link::agent_end::{AgentEnd, RENEW_EVERY, WITNESS_EVERY};
+use offgate_link::chain::IssuingNumber;
+use offgate_link::history::continues;
+use offgate_link::identity::Authority;
 use offgate_link::join_token::JoinTokenText;
 use offgate_link::message::{
     DoorName, EVENTS_LIMIT, LIST_LIMIT, RefusalCode, TEXT_LIMIT, ToAgent, ToServer, WireEpoch,
@@ -175,6 +181,53 @@ fn epoch() -> WireEpoch {
     }
 }
 
+/// The hashes of the leaves of the example's log.
+fn leaves() -> Vec<TreeHash> {
+    (1..=7).map(|entry: u8| TreeHash::leaf(&[entry])).collect()
+}
+
+fn subtree(wanted: Subtree) -> Result<TreeHash, Infallible> {
+    let leaves = &leaves()[..wanted.completed_at() as usize];
+    let mut peaks = Peaks::EMPTY;
+    for leaf in &leaves[(wanted.number << wanted.level) as usize..] {
+        peaks.push(*leaf);
+    }
+    Ok(peaks.root())
+}
+
+fn checkpoint_at(size: u64) -> Checkpoint {
+    Checkpoint {
+        store: StoreId::from_bytes(STORE),
+        epoch: epoch().into(),
+        size,
+        root: tree::root(size, subtree).unwrap_or_else(|never| match never {}),
+        at: Timestamp::from_microseconds(NOW),
+    }
+}
+
+/// What the example's agent holds.
+fn checkpoint() -> Checkpoint {
+    checkpoint_at(3)
+}
+
+fn consistency() -> Vec<TreeHash> {
+    prove_consistency(3, 7, subtree).unwrap_or_else(|never| match never {})
+}
+
+fn store_keys() -> Authority {
+    let seeds = [[0x28; 32], [0x29; 32], [0x2a; 32], [0x2b; 32]];
+    Authority::create(seeds, IssuingNumber(1)).expect("keys")
+}
+
+fn signed_checkpoint() -> SignedCheckpoint {
+    let (log, statement) = (store_keys().log, checkpoint_at(7).statement());
+    SignedCheckpoint {
+        signature: log.sign(&statement).expect("a signature"),
+        statement,
+        chain: log.chain,
+    }
+}
+
 fn acknowledgement() -> Acknowledgement {
     Acknowledgement {
         store: StoreId::from_bytes(STORE),
@@ -242,6 +295,8 @@ const fn to_server_name(message: &ToServer) -> &'static str {
         ToServer::Events { .. } => "events",
         ToServer::Enrol { .. } => "enrol",
         ToServer::Pong { .. } => "pong",
+        ToServer::Witness { .. } => "witness",
+        ToServer::Doubted { .. } => "doubted",
     }
 }
 
@@ -256,6 +311,7 @@ fn to_server() -> Vec<ToServer> {
             epoch: None,
             revision: 0,
             hash: [0; 32].into(),
+            checkpoint: None,
         },
         ToServer::Hello {
             versions: vec![PROTOCOL],
@@ -264,6 +320,7 @@ fn to_server() -> Vec<ToServer> {
             epoch: Some(epoch()),
             revision: 1234,
             hash: table().hash().0.into(),
+            checkpoint: Some((&checkpoint()).into()),
         },
         ToServer::Acknowledge {
             signature: key.sign(&statement).into(),
@@ -285,6 +342,12 @@ fn to_server() -> Vec<ToServer> {
                 .into(),
         },
         ToServer::Pong { revision: 1234 },
+        ToServer::Witness {
+            held: (&checkpoint()).into(),
+        },
+        ToServer::Doubted {
+            held: (&checkpoint()).into(),
+        },
     ]
 }
 
@@ -301,6 +364,7 @@ const fn to_agent_name(message: &ToAgent) -> &'static str {
         ToAgent::Ping { .. } => "ping",
         ToAgent::Enrolled { .. } => "enrolled",
         ToAgent::Refused { .. } => "refused",
+        ToAgent::History { .. } => "history",
     }
 }
 
@@ -351,6 +415,13 @@ fn to_agent() -> Vec<ToAgent> {
         ToAgent::Refused {
             code: RefusalCode::Later,
             words: "nothing was heard".to_owned(),
+        },
+        ToAgent::History {
+            signed: signed_checkpoint().encode().into(),
+            proof: consistency()
+                .into_iter()
+                .map(|hash| hash.0.into())
+                .collect(),
         },
     ]
 }
@@ -406,6 +477,15 @@ fn vectors() -> Value {
             "hash": hex(said.hash.0), "doors": [hex(DOOR)],
             "statement": hex(said.statement()), "signature": hex(key.sign(&said.statement())),
         },
+        "history": {
+            "leaves": leaves().iter().map(|leaf| hex(leaf.0)).collect::<Vec<_>>(),
+            "held_size": 3, "held_root": hex(checkpoint().root.0),
+            "size": 7, "root": hex(checkpoint_at(7).root.0),
+            "root_fingerprint": hex(store_keys().fingerprint().0),
+            "statement": hex(checkpoint_at(7).statement()),
+            "signed": hex(signed_checkpoint().encode()),
+            "proof": consistency().iter().map(|hash| hex(hash.0)).collect::<Vec<_>>(),
+        },
         "enrolment": {
             "seed": hex(SEED), "public_key": hex(public.0), "secret": hex(SECRET),
             "statement": hex(&enrolment), "signature": hex(key.sign(&enrolment)),
@@ -452,6 +532,16 @@ fn the_examples_are_what_this_build_says() {
     for message in to_agent() {
         assert_eq!(ToAgent::decode(&message.encode()), Ok(message));
     }
+    assert_eq!(
+        continues(
+            Some(&checkpoint()),
+            StoreId::from_bytes(STORE),
+            store_keys().fingerprint(),
+            &signed_checkpoint(),
+            &consistency()
+        ),
+        Ok(checkpoint_at(7))
+    );
     for (name, entry) in entries() {
         assert_eq!(Entry::decode(&entry.encode()), Ok(entry), "{name}");
     }
@@ -476,14 +566,14 @@ fn the_grammar_names_every_kind_with_its_number() {
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 6, "every kind has an example");
+    assert_eq!(messages, 8, "every kind has an example");
     (messages, kinds) = (0, 0);
     for message in to_agent() {
         has(to_agent_name(&message), &message.encode());
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 10, "every kind has an example");
+    assert_eq!(messages, 11, "every kind has an example");
     for (name, entry) in entries() {
         has(name, &entry.encode());
     }
@@ -539,6 +629,10 @@ fn the_numbers_are_those_of_the_code() {
     says(&format!(
         "| Renewal asked every | {} |",
         seconds(RENEW_EVERY)
+    ));
+    says(&format!(
+        "| Newest checkpoint asked every | {} |",
+        seconds(WITNESS_EVERY)
     ));
     let first = reconnect::wait(0, u64::MAX) + Duration::from_nanos(1);
     says(&format!(

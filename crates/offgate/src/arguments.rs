@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Present(PresentArguments),
     /// Show a whole organisation with doors on this machine, and nothing else touched
     Demo(DemoArguments),
-    /// Check clock, disk, database, certificate and agents
+    /// Check clock, disk, database, history, certificate and agents
     Doctor,
     /// Settings
     #[command(subcommand)]

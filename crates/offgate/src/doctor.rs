@@ -104,10 +104,32 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             let reader = store.read();
             time(&mut findings, &reader, clock.now());
             database(&mut findings, &reader);
+            history(&mut findings, &reader)?;
             agents(&mut findings, &reader, server)?;
         }
     }
     findings.show(format)
+}
+
+/// Agents keep what they have seen of the log, and say so when it does not go on from there.
+fn history(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
+    let zone = zone(reader)?;
+    let doubts = reader.doubts()?;
+    for (agent, since) in &doubts {
+        let name = reader
+            .agent(*agent)?
+            .map_or_else(|| agent.to_string(), |agent| agent.name.as_str().to_owned());
+        let words = format!(
+            "agent {name} says since {} that the log does not continue what it has seen: it was \
+             rewritten or cut, or this is a copy of the store",
+            shown(&zone, *since)
+        );
+        findings.add("history", Health::Wrong, words);
+    }
+    if doubts.is_empty() {
+        findings.add("history", Health::Well, "no agent has seen another");
+    }
+    Ok(())
 }
 
 fn clock_alone(now: Timestamp) -> Health {

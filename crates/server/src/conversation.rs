@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::agent::Agent;
+use offgate_core::checkpoint::Checkpoint;
 use offgate_core::parameters::Revision;
 use offgate_core::records::Records as _;
 use offgate_link::frame;
-use offgate_link::message::ToServer;
-use offgate_link::server_end::{self, Input, Output, ServerEnd, Table};
-use offgate_store::{Heard, StoreError};
+use offgate_link::message::{Seen, ToServer};
+use offgate_link::server_end::{self, History, Input, Output, ServerEnd, Table};
+use offgate_store::{Heard, StoreError, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -168,6 +169,19 @@ impl Talk<'_> {
                         .record_acknowledgement(self.agent.id, revision, statement, signature)
                         .await?;
                 }
+                Output::Prove(size) => {
+                    let history = self.history(size)?;
+                    let shown = Input::History(history);
+                    outputs.extend(self.end.handle(shown, self.started.elapsed()));
+                }
+                Output::Witnessed(seen) => self.witness(seen, Verdict::Seen).await?,
+                Output::Doubted(seen) => {
+                    tracing::error!(
+                        agent = %self.agent.id, size = seen.size,
+                        "an agent says that the log does not continue what it has seen"
+                    );
+                    self.witness(seen, Verdict::Doubted).await?;
+                }
                 // On record before the agent may count on it: the bound for a door that is cut
                 // off is counted from here.
                 Output::Renewed => {
@@ -187,6 +201,38 @@ impl Talk<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn witness(&self, seen: Seen, verdict: Verdict) -> Result<(), Over> {
+        let Seen { epoch, size, root } = seen;
+        let seen = Witnessed {
+            epoch,
+            size,
+            root,
+            verdict,
+        };
+        let store = &self.shared.store;
+        Ok(store.record_witness(self.agent.id, seen).await?)
+    }
+
+    /// The newest checkpoint, and that it continues one of this size, if it can.
+    fn history(&self, size: Option<u64>) -> Result<History, Over> {
+        let reader = self.shared.store.read();
+        let signed = reader.newest_checkpoint()?;
+        let checkpoint = Checkpoint::read(&signed.statement)
+            .map_err(|_| StoreError::Damaged("a checkpoint that is none"))?;
+        let proof = match size {
+            Some(size) if size <= checkpoint.size => {
+                reader.consistency(Revision::new(size), Revision::new(checkpoint.size))?
+            }
+            // The agent tells by the sizes.
+            Some(_) | None => Vec::new(),
+        };
+        Ok(History {
+            checkpoint,
+            signed,
+            proof,
+        })
     }
 
     fn read(&mut self, since: Option<Revision>) -> Result<Table, Over> {

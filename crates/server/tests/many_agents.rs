@@ -226,11 +226,13 @@ async fn live(number: u16, address: SocketAddr, connector: TlsConnector, told: T
             epoch: None,
             revision: 0,
             hash: [0; 32].into(),
+            checkpoint: None,
         })
         .await;
     let ToAgent::Welcome { store, epoch, .. } = agent.hear().await else {
         panic!("no welcome");
     };
+    assert!(matches!(agent.hear().await, ToAgent::History { .. }));
     agent.say(&ToServer::Renew { ask: 1 }).await;
     let (mut acknowledged, mut renewed) = (false, false);
     let mut over = told.over.clone();

@@ -28,10 +28,11 @@ use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
+use offgate_core::tree::TreeHash;
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_server::{Keys, LogSigner, Making, ServerSettings, one_time_link};
 use offgate_store::sign_in::LinkPurpose;
-use offgate_store::{Heard, Outcome, Store};
+use offgate_store::{Heard, Outcome, Store, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -319,5 +320,23 @@ async fn pages_are_as_they_were() {
         different.is_empty(),
         "these pages are not as they were; look at them with OFFGATE_WRITE_PAGES=1: {different:?}"
     );
+    let seen = Witnessed {
+        epoch: store.identity().epoch,
+        size: 3,
+        root: TreeHash::leaf(b"another"),
+        verdict: Verdict::Doubted,
+    };
+    let alarm = "Front door’s agent says that this server’s history is not the one it knew.";
+    for (verdict, shown) in [(Verdict::Doubted, 1), (Verdict::Seen, 0)] {
+        let seen = Witnessed { verdict, ..seen };
+        store.record_witness(AGENT, seen).await.expect("noted");
+        for path in ["/", "/system"] {
+            let answer = send(format!(
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+            ))
+            .await;
+            assert_eq!(answer.matches(alarm).count(), shown, "{path}, {verdict:?}");
+        }
+    }
     running.stop().await;
 }

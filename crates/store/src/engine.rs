@@ -243,7 +243,7 @@ pub struct Witnessed {
 /// What an agent says of the history that it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It has seen this much of it, and nothing else was heard.
+    /// It goes on from there; a doubt it had is over.
     Seen,
     /// It does not continue what was seen: the log was rewritten or cut, or this store is a copy.
     Doubted,

@@ -98,6 +98,7 @@ pub(super) fn write_status(status: &Status) -> String {
     let link = match status.link {
         LinkState::Connected => "connected",
         LinkState::Searching => "searching",
+        LinkState::Doubted => "doubted",
     };
     let (table, revision) = match status.table {
         TableState::Missing => ("missing", Revision::ZERO),
@@ -127,6 +128,7 @@ pub(super) fn read_status(line: &str) -> Option<Status> {
     let link = match value("link")? {
         "connected" => LinkState::Connected,
         "searching" => LinkState::Searching,
+        "doubted" => LinkState::Doubted,
         _ => return None,
     };
     let table = value("table")?;

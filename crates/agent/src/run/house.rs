@@ -79,6 +79,7 @@ impl Doors for House {
             link: match *agent.connected.borrow() {
                 Connected::Yes => LinkState::Connected,
                 Connected::No => LinkState::Searching,
+                Connected::Doubted => LinkState::Doubted,
             },
             table,
             lease_seconds: left.as_secs(),

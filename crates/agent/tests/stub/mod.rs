@@ -7,18 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use offgate_core::agent::{AgentKey, HashKey};
+use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
+use offgate_core::tree::{Peaks, TreeHash, prove_consistency};
 use offgate_link::acknowledgement::{Acknowledgement, verify_enrolment};
 use offgate_link::chain::IssuingNumber;
 use offgate_link::frame;
 use offgate_link::identity::{Authority, agent_key, server_config};
 use offgate_link::join_token::JoinTokenText;
 use offgate_link::message::{RefusalCode, ToAgent, ToServer};
-use offgate_link::server_end::{Agent, Input, Output, ServerEnd, Table};
+use offgate_link::server_end::{Agent, History, Input, Output, ServerEnd, Table};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -67,6 +69,8 @@ pub(crate) struct Heard {
     /// Events that arrived again although they were stored.
     pub(crate) events_again: u32,
     pub(crate) joined: Vec<AgentKey>,
+    /// How often the agent said that the history is another.
+    pub(crate) doubted: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,6 +102,8 @@ pub(crate) struct Stub {
     woken: watch::Sender<u64>,
     pub(crate) network: watch::Sender<Network>,
     first_join: Mutex<FirstJoin>,
+    /// What every entry of the log says.
+    entries: Mutex<&'static [u8]>,
 }
 
 impl Stub {
@@ -116,6 +122,7 @@ impl Stub {
             woken: watch::Sender::default(),
             network: watch::Sender::new(Network::Up),
             first_join: Mutex::new(first_join),
+            entries: Mutex::new(b"as it was"),
         });
         let root = stub.authority.root.chain[0].clone();
         let config = server_config(&stub.authority.link, &root).expect("a configuration");
@@ -144,6 +151,42 @@ impl Stub {
         }
         self.woken.send_replace(revision);
         Revision::new(revision)
+    }
+
+    /// Has every entry of the log say something else.
+    pub(crate) fn rewrite(&self, entries: &'static [u8]) {
+        *self.entries.lock().expect("no panic") = entries;
+    }
+
+    /// One entry for each revision.
+    fn history(&self, since: Option<u64>) -> History {
+        let leaf = TreeHash::leaf(*self.entries.lock().expect("no panic"));
+        let size = self.rows.lock().expect("no panic").0;
+        let root = |size| {
+            let mut peaks = Peaks::EMPTY;
+            (0..size).for_each(|_| drop(peaks.push(leaf)));
+            peaks.root()
+        };
+        let checkpoint = Checkpoint {
+            store: STORE,
+            epoch: EPOCH,
+            size,
+            root: root(size),
+            at: self.started.now(),
+        };
+        let (statement, log) = (checkpoint.statement(), &self.authority.log);
+        let proof = prove_consistency(since.unwrap_or(0), size, |wanted| {
+            Ok::<_, std::convert::Infallible>(root(1 << wanted.level))
+        });
+        History {
+            checkpoint,
+            signed: SignedCheckpoint {
+                signature: log.sign(&statement).expect("a signature"),
+                statement,
+                chain: log.chain.clone(),
+            },
+            proof: proof.unwrap_or_else(|never| match never {}),
+        }
     }
 
     pub(crate) fn hash(&self) -> TableHash {
@@ -338,6 +381,12 @@ impl Stub {
                 Ok(None)
             }
             Output::Read(since) => Ok(Some(Input::Read(self.read(since)))),
+            Output::Prove(since) => Ok(Some(Input::History(self.history(since)))),
+            Output::Witnessed(_) => Ok(None),
+            Output::Doubted(_) => {
+                self.heard.send_modify(|heard| heard.doubted += 1);
+                Err(())
+            }
             Output::Acknowledged {
                 acknowledgement, ..
             } => {

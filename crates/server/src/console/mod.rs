@@ -13,6 +13,7 @@ mod failure;
 mod form;
 mod frame;
 mod headers;
+mod history;
 mod live;
 mod one_time_link;
 mod page;

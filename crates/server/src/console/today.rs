@@ -25,7 +25,7 @@ use super::page::page;
 use super::people::DoorsStanding;
 use super::signed_in::SignedIn;
 use super::timeline::{DayOfLines, Timeline};
-use super::{Console, times};
+use super::{Console, history, times};
 
 /// How many people each list shows.
 const PEOPLE: usize = 20;
@@ -59,6 +59,7 @@ struct Person {
 struct TodayPage {
     frame: Frame,
     date: String,
+    alarms: Vec<String>,
     active: u64,
     online: usize,
     doors: usize,
@@ -98,6 +99,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
     Ok(TodayPage {
         frame: signed_in.frame(console, Section::Today)?,
         date: write_day(&zone, now),
+        alarms: history::alarms(&reader, &zone, now)?,
         active: counts.active,
         online: rows.iter().filter(online).count(),
         doors: rows.iter().filter(with_agent).count(),

@@ -403,9 +403,8 @@ impl Batch for SqliteBatch<'_> {
             "INSERT INTO witness (agent, epoch, nonce, size, root, at, doubted_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
              ON CONFLICT (agent) DO UPDATE SET epoch = ?2, nonce = ?3, size = ?4, root = ?5, \
-             at = ?6, doubted_at = CASE \
-             WHEN ?7 IS NOT NULL THEN coalesce(doubted_at, ?7) \
-             WHEN epoch = ?2 AND nonce = ?3 AND size = ?4 AND root = ?5 THEN doubted_at END",
+             at = ?6, \
+             doubted_at = CASE WHEN ?7 IS NOT NULL THEN coalesce(doubted_at, ?7) END",
             params![
                 agent.as_bytes(),
                 number(seen.epoch.counter)?,

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::id::CommandId;
-use offgate_core::parameters::Revision;
+use offgate_core::parameters::{Clock as _, Revision};
 use offgate_core::tree::{Leaf, TreeHash, verify_consistency, verify_inclusion};
 use offgate_store::{
     Audit, CheckpointSigner, DATABASE_FILE, Finding, LogSignature, Reader, SignerFailed, Store,
-    StoreError,
+    StoreError, Verdict, Witnessed,
 };
 use ring::signature::{ED25519, UnparsedPublicKey};
 use rusqlite::Connection;
@@ -388,4 +388,30 @@ fn whatever_is_altered_is_found_and_named() {
         Some(Finding::NotSigned(Revision::new(1))),
     );
     assert_eq!(clean(&opened.store), whole);
+}
+
+#[test]
+fn a_doubt_is_kept_from_its_first_word_until_the_agent_goes_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 27);
+    let reader = opened.store.read();
+    let runtime = tokio_runtime();
+    let said = |verdict, size| {
+        opened.clock.0.fetch_add(1_000_000, Ordering::SeqCst);
+        let seen = Witnessed {
+            epoch: opened.store.identity().epoch,
+            size,
+            root: TreeHash::leaf(b"an entry"),
+            verdict,
+        };
+        runtime
+            .block_on(opened.store.record_witness(agent(1), seen))
+            .expect("recorded");
+        (opened.clock.now(), reader.doubts().expect("an answer"))
+    };
+    assert_eq!(said(Verdict::Seen, 5).1, []);
+    let (since, doubts) = said(Verdict::Doubted, 5);
+    assert_eq!(doubts, [(agent(1), since)]);
+    assert_eq!(said(Verdict::Doubted, 6).1, [(agent(1), since)]);
+    assert_eq!(said(Verdict::Seen, 6).1, []);
 }

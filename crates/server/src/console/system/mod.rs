@@ -16,12 +16,12 @@ use self::agents::AgentRow;
 use self::join_tokens::TokenRow;
 use self::keeping::AwaitingRow;
 use self::operators::OperatorRow;
-use super::Console;
 use super::failure::Failure;
 use super::frame::{Banner, Frame, Section};
 use super::page::page;
 use super::paging::{Paged, page_of};
 use super::signed_in::SignedIn;
+use super::{Console, history, times};
 
 pub(crate) fn router() -> Router<Console> {
     Router::new()
@@ -48,6 +48,7 @@ struct Asked {
 #[template(path = "system/overview.html")]
 struct Overview {
     frame: Frame,
+    alarms: Vec<String>,
     operators: Paged<OperatorRow>,
     agents: Paged<AgentRow>,
     tokens: Vec<TokenRow>,
@@ -75,8 +76,11 @@ async fn overview(
         "withdrawn" => Some(Banner::done("The invitation was withdrawn.")),
         _ => None,
     };
+    let reader = console.store.read();
+    let zone = times::zone(&reader)?;
     page(&Overview {
         frame: signed_in.frame(&console, Section::System)?.with(banner),
+        alarms: history::alarms(&reader, &zone, console.clock.now())?,
         operators: page_of(operators::rows(&console)?, &asked.operators),
         agents: page_of(agents::rows(&console)?, &asked.agents),
         tokens: join_tokens::rows(&console)?,
