@@ -212,3 +212,59 @@ fn a_token_works_once_from_a_file_too_and_others_do_not_work_at_all() {
     assert!(took.as_secs() < 5, "{took:?}");
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
 }
+
+/// The files of the store's database, with what is in them.
+fn database(installation: &Installation) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let files = std::fs::read_dir(installation.data()).expect("a folder");
+    files
+        .map(|file| file.expect("a file").path())
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with(offgate_store::DATABASE_FILE))
+        })
+        .map(|path| (path.clone(), std::fs::read(path).expect("readable")))
+        .collect()
+}
+
+#[test]
+fn a_server_on_an_old_copy_of_its_data_is_found_out_and_brings_nobody_back() {
+    let mut house = House::new();
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", &token]));
+    house.wait_for("entrance", "granted");
+    assert_eq!(house.server.end(Signal::TERM).0, Some(0));
+    let old = database(&house.installation);
+    assert!(!old.is_empty());
+    house
+        .installation
+        .json(&["user", "deactivate", "Yuki Mori"]);
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    (house.server, house.address) = begin(&house.installation);
+    let mut agent = Running::start(&mut house.agent("entrance"));
+    house.wait_for("entrance", "refused: deactivated");
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    assert_eq!(house.server.end(Signal::TERM).0, Some(0));
+    assert_eq!(house.installation.run(&["doctor"]).code, 0);
+
+    // The day before, under the same epoch: nobody says that this is a restore.
+    for (path, _) in database(&house.installation) {
+        std::fs::remove_file(path).expect("removed");
+    }
+    for (path, bytes) in old {
+        std::fs::write(path, bytes).expect("written");
+    }
+    (house.server, house.address) = begin(&house.installation);
+    let mut agent = Running::start(&mut house.agent("entrance"));
+    let mut found = house.installation.run(&["doctor"]);
+    wait_until("the doctor says so", || {
+        found = house.installation.run(&["doctor"]);
+        found
+            .out
+            .contains("the log does not continue what it has seen")
+    });
+    assert_eq!(found.code, 1, "{found:?}");
+    assert!(found.out.contains("agent Entrance says since"), "{found:?}");
+    house.wait_for("entrance", "refused: deactivated");
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    assert_eq!(house.server.end(Signal::TERM).0, Some(0));
+}
