@@ -172,6 +172,7 @@ fn entries() -> Vec<Entry> {
             site: [4; 16].into(),
             lease_seconds: LEASE as u32,
             readers: vec![([8; 16].into(), 0), ([9; 16].into(), 1)],
+            when_cut_off: None,
         }),
         Entry::Policy(PolicyEntry {
             policy: [3; 16].into(),

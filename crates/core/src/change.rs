@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::actor::Actor;
 use crate::agent::{Agent, JoinToken};
 use crate::credential::{CardToken, Credential};
+use crate::fail_mode::EmergencyList;
 use crate::id::{CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
 use crate::keeping::Keeping;
 use crate::operator::{Operator, PasswordHash};
@@ -192,6 +193,8 @@ pub enum Change {
     Schedule(Edit<Schedule>),
     /// A holiday group.
     HolidayGroup(Edit<HolidayGroup>),
+    /// An emergency list.
+    EmergencyList(Edit<EmergencyList>),
     /// An invitation was made.
     JoinTokenCreated(JoinToken),
     /// An invitation was taken back.

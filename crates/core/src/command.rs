@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use crate::agent::{Agent, JoinSecretHash, JoinToken};
 use crate::credential::NewCredential;
+use crate::fail_mode::EmergencyList;
 use crate::id::{
-    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
-    PolicyId, ScheduleId, UserId,
+    AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
+    JoinTokenId, OperatorId, PolicyId, ScheduleId, UserId,
 };
 use crate::keeping::Keeping;
 use crate::log::Person;
@@ -205,6 +206,12 @@ pub enum Command {
     EditHolidayGroup(HolidayGroup, Expected),
     /// Deletes one that no schedule uses.
     DeleteHolidayGroup(HolidayGroupId),
+    /// Adds an emergency list.
+    CreateEmergencyList(EmergencyList),
+    /// Replaces one.
+    EditEmergencyList(EmergencyList, Expected),
+    /// Deletes one that no door uses.
+    DeleteEmergencyList(EmergencyListId),
     /// Invites an agent. `state` must be open; who may decide for its doors now keeps doing so
     /// until the new one joins. One that has joined is replaced: "agent replaced" is this.
     CreateJoinToken(JoinToken),

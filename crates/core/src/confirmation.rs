@@ -1,7 +1,8 @@
 //! What may be said of a door after somebody was taken out, and the sentence that says it.
 
-use crate::id::DoorId;
+use crate::id::{DoorId, UserId};
 use crate::parameters::Timestamp;
+use crate::table::entry::{DoorEntry, WhenCutOff};
 
 /// What is known of one door about one refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,9 +13,58 @@ pub struct DoorFacts {
     pub confirmed_at: Option<Timestamp>,
     /// Whether its agent is connected now.
     pub contact: Contact,
-    /// The latest instant until which its agent may admit anybody without hearing the server
-    /// again, drift margin included. None if it never had a lease.
-    pub works_alone_until: Option<Timestamp>,
+    /// How long it may go on admitting this person without hearing the server again.
+    pub alone: Alone,
+}
+
+/// How long a door may go on admitting somebody without hearing the server again. Instants have the
+/// margin for drifting clocks in them; none: it never had a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// Until its lease ends.
+    UntilLimit(Option<Timestamp>),
+    /// They are on its emergency list, which holds until then. No limit counts as a refusal.
+    OnEmergencyList(Option<Timestamp>),
+    /// It keeps its last table: until it is heard.
+    KeepsLastTable,
+}
+
+impl Alone {
+    /// What holds for somebody at a door whose agent's last renewal was answered at `renewed_at`.
+    /// `versions` are the door's settings as its agent acknowledged them, and every later version
+    /// that may have reached it since: the longest of them counts. Nobody in particular: none.
+    #[must_use]
+    pub fn by(versions: &[DoorEntry], user: Option<UserId>, renewed_at: Option<Timestamp>) -> Self {
+        let until = |seconds: u32| renewed_at.map(|at| counted_out(at, seconds));
+        let mut alone = Self::UntilLimit(
+            versions
+                .iter()
+                .map(|version| version.lease_seconds)
+                .max()
+                .and_then(until),
+        );
+        for version in versions {
+            match &version.when_cut_off {
+                Some(WhenCutOff::KeepLastTable) => return Self::KeepsLastTable,
+                Some(WhenCutOff::EmergencyList { limit_seconds, .. })
+                    if user.is_some_and(|user| {
+                        version
+                            .when_cut_off
+                            .as_ref()
+                            .is_some_and(|it| it.lists(user))
+                    }) =>
+                {
+                    let limit = until(*limit_seconds);
+                    alone = match alone {
+                        Self::OnEmergencyList(longest) => Self::OnEmergencyList(longest.max(limit)),
+                        _ => Self::OnEmergencyList(limit),
+                    };
+                }
+                Some(WhenCutOff::EmergencyList { .. }) | None => {}
+            }
+        }
+        alone
+    }
 }
 
 /// Whether an agent is connected.
@@ -55,6 +105,20 @@ pub enum DoorStanding {
         /// When.
         at: Timestamp,
     },
+    /// Not connected, and they are on the list of people whom it admits for longer. Never settled
+    /// but by the door's own word.
+    OnEmergencyList {
+        /// Since when it has not answered; none if it never did.
+        silent_since: Option<Timestamp>,
+        /// Until when the list holds; none if that cannot be said.
+        until: Option<Timestamp>,
+    },
+    /// Not connected, and it keeps its last table for as long as that lasts. Never settled but by
+    /// the door's own word.
+    KeepsLastTable {
+        /// Since when it has not answered; none if it never did.
+        silent_since: Option<Timestamp>,
+    },
 }
 
 /// How long a connected door may take before something must be wrong, in seconds.
@@ -74,22 +138,26 @@ pub fn standing(facts: &DoorFacts, decided_at: Timestamp, now: Timestamp) -> Doo
         Contact::Silent { since } => since,
         Contact::NoAgent => None,
     };
-    match facts.works_alone_until {
-        Some(until) if until <= now => DoorStanding::EndedByLimit { at: until },
-        until => DoorStanding::MayStillOpen {
+    match facts.alone {
+        Alone::UntilLimit(Some(until)) if until <= now => DoorStanding::EndedByLimit { at: until },
+        Alone::UntilLimit(until) => DoorStanding::MayStillOpen {
             silent_since,
             until,
         },
+        Alone::OnEmergencyList(until) => DoorStanding::OnEmergencyList {
+            silent_since,
+            until,
+        },
+        Alone::KeepsLastTable => DoorStanding::KeepsLastTable { silent_since },
     }
 }
 
-/// Until when a door may open without having heard the server again, whose answer to its last
-/// renewal left at `renewed_at`: its lease, and a margin of 1 % and a second for clocks that do
-/// not run alike.
-#[must_use]
-pub fn works_alone_until(renewed_at: Timestamp, lease: crate::place::LeaseLength) -> Timestamp {
-    let margin = lease.duration() / 100 + std::time::Duration::from_secs(1);
-    renewed_at.plus(lease.duration()).plus(margin)
+/// When a limit of a door is over for certain, whose answer to its last renewal left at
+/// `renewed_at`: with a margin of 1 % and a second for clocks that do not run alike.
+fn counted_out(renewed_at: Timestamp, limit_seconds: u32) -> Timestamp {
+    let limit = std::time::Duration::from_secs(limit_seconds.into());
+    let margin = limit / 100 + std::time::Duration::from_secs(1);
+    renewed_at.plus(limit).plus(margin)
 }
 
 /// Whether a door with this standing may be counted as refusing, by its own word or its limit.
@@ -144,14 +212,7 @@ pub fn sentence(doors: &[(&str, DoorStanding)], time: impl Fn(Timestamp) -> Stri
                 silent_since,
                 until,
             } => {
-                match silent_since {
-                    Some(since) => {
-                        let _ = write!(text, " {door} has not answered since {}", time(*since));
-                    }
-                    None => {
-                        let _ = write!(text, " {door} has never answered");
-                    }
-                }
+                text.push_str(&unheard(door, *silent_since, &time));
                 match until {
                     Some(until) => {
                         let _ =
@@ -160,12 +221,42 @@ pub fn sentence(doors: &[(&str, DoorStanding)], time: impl Fn(Timestamp) -> Stri
                     None => text.push_str("; what it does is not known."),
                 }
             }
+            DoorStanding::OnEmergencyList {
+                silent_since,
+                until,
+            } => {
+                text.push_str(&unheard(door, *silent_since, &time));
+                text.push_str("; they are on its emergency list, and it may still open for them");
+                match until {
+                    Some(until) => {
+                        let _ = write!(text, " until {}.", time(*until));
+                    }
+                    None => text.push('.'),
+                }
+            }
+            DoorStanding::KeepsLastTable { silent_since } => {
+                text.push_str(&unheard(door, *silent_since, &time));
+                text.push_str(
+                    "; it keeps its last table, and may open for them until it is heard again.",
+                );
+            }
         }
     }
     if waiting > 0 {
         let _ = write!(text, " Waiting for {}.", counted(waiting, "door"));
     }
     text
+}
+
+fn unheard(
+    door: &str,
+    silent_since: Option<Timestamp>,
+    time: impl Fn(Timestamp) -> String,
+) -> String {
+    match silent_since {
+        Some(since) => format!(" {door} has not answered since {}", time(since)),
+        None => format!(" {door} has never answered"),
+    }
 }
 
 fn counted(number: usize, word: &str) -> String {
@@ -189,7 +280,7 @@ mod tests {
             door: DoorId::from_bytes([1; 16]),
             confirmed_at: None,
             contact,
-            works_alone_until,
+            alone: Alone::UntilLimit(works_alone_until),
         }
     }
 
@@ -234,6 +325,27 @@ mod tests {
                 900,
                 DoorStanding::Confirmed { at: at(101) },
             ),
+            (
+                DoorFacts {
+                    alone: Alone::OnEmergencyList(Some(at(150))),
+                    ..facts(silent, None)
+                },
+                900,
+                DoorStanding::OnEmergencyList {
+                    silent_since: Some(at(50)),
+                    until: Some(at(150)),
+                },
+            ),
+            (
+                DoorFacts {
+                    alone: Alone::KeepsLastTable,
+                    ..facts(silent, None)
+                },
+                900,
+                DoorStanding::KeepsLastTable {
+                    silent_since: Some(at(50)),
+                },
+            ),
         ] {
             assert_eq!(
                 standing(&facts, at(100), at(now)),
@@ -241,6 +353,62 @@ mod tests {
                 "{facts:?} at {now}"
             );
         }
+    }
+
+    #[test]
+    fn the_longest_of_the_settings_a_door_may_be_working_by_counts() {
+        let [leaver, other] = [1, 2].map(|number| UserId::from_bytes([number; 16]));
+        let version = |lease_seconds, when_cut_off| DoorEntry {
+            door: [1; 16].into(),
+            site: [2; 16].into(),
+            lease_seconds,
+            readers: Vec::new(),
+            when_cut_off,
+        };
+        let list = |limit_seconds, people: &[UserId]| {
+            Some(WhenCutOff::EmergencyList {
+                limit_seconds,
+                people: people
+                    .iter()
+                    .map(|user| (*user.as_bytes()).into())
+                    .collect(),
+            })
+        };
+        let by = |versions: &[DoorEntry]| Alone::by(versions, Some(leaver), Some(at(1000)));
+        assert_eq!(by(&[]), Alone::UntilLimit(None));
+        assert_eq!(
+            Alone::by(&[version(100, None)], Some(leaver), None),
+            Alone::UntilLimit(None)
+        );
+        // 1 % and a second are added to what the door counts.
+        assert_eq!(by(&[version(100, None)]), Alone::UntilLimit(Some(at(1102))));
+        assert_eq!(
+            by(&[version(300, None), version(100, None)]),
+            Alone::UntilLimit(Some(at(1304)))
+        );
+        assert_eq!(
+            by(&[version(100, list(900, &[other]))]),
+            Alone::UntilLimit(Some(at(1102)))
+        );
+        // Taken off the list while the door was cut off, which does not know it yet.
+        assert_eq!(
+            by(&[
+                version(100, list(900, &[leaver, other])),
+                version(100, list(200, &[other])),
+            ]),
+            Alone::OnEmergencyList(Some(at(1910)))
+        );
+        assert_eq!(
+            by(&[
+                version(100, Some(WhenCutOff::KeepLastTable)),
+                version(100, None),
+            ]),
+            Alone::KeepsLastTable
+        );
+        assert_eq!(
+            Alone::by(&[version(100, list(900, &[leaver]))], None, Some(at(1000))),
+            Alone::UntilLimit(Some(at(1102)))
+        );
     }
 
     #[test]
@@ -272,6 +440,27 @@ mod tests {
                     ("Back", DoorStanding::EndedByLimit { at: at(9) }),
                 ],
                 "Confirmed by 1 of 2 doors, 1 by its time limit.",
+            ),
+            (
+                vec![
+                    ("Front", yes(3)),
+                    (
+                        "Back door",
+                        DoorStanding::OnEmergencyList {
+                            silent_since: Some(at(1)),
+                            until: Some(at(9)),
+                        },
+                    ),
+                    (
+                        "Gate",
+                        DoorStanding::KeepsLastTable {
+                            silent_since: Some(at(2)),
+                        },
+                    ),
+                ],
+                "Confirmed by 1 of 3 doors. Back door has not answered since 1s; they are on its \
+                 emergency list, and it may still open for them until 9s. Gate has not answered \
+                 since 2s; it keeps its last table, and may open for them until it is heard again.",
             ),
             (
                 vec![

@@ -116,6 +116,8 @@ ids! {
     ScheduleId
     /// A calendar of holidays.
     HolidayGroupId
+    /// A list of people whom cut-off doors still admit.
+    EmergencyListId
     /// The program beside one or more doors that decides.
     AgentId
     /// A single-use invitation for an agent.

@@ -17,6 +17,7 @@ pub mod confirmation;
 pub mod credential;
 pub mod decide;
 pub mod door_event;
+pub mod fail_mode;
 pub mod id;
 pub mod keeping;
 pub mod log;

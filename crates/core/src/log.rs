@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 
 use crate::change::{Change, Edit};
 use crate::credential::Credential;
+use crate::fail_mode::FailMode;
 use crate::id::{
-    AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId, PolicyId,
-    ScheduleId, SiteId, UserId,
+    AgentId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId, JoinTokenId,
+    OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
 use crate::operator::{OperatorState, Role};
@@ -40,6 +41,8 @@ pub enum Subject {
     Schedule(ScheduleId),
     /// A holiday group.
     HolidayGroup(HolidayGroupId),
+    /// An emergency list.
+    EmergencyList(EmergencyListId),
     /// An agent.
     Agent(AgentId),
     /// An invitation.
@@ -360,6 +363,7 @@ pub fn entry(change: &Change) -> Entry {
                     vec![
                         ("name", Some(door.name.as_str().to_owned())),
                         ("agent", door.agent.map(|agent| agent.to_string())),
+                        ("when cut off for longer", Some(fail_mode(door.fail_mode))),
                         (
                             "works on its own for seconds",
                             Some(door.lease.seconds().to_string()),
@@ -456,6 +460,24 @@ pub fn entry(change: &Change) -> Entry {
                                     .join(", "),
                             ),
                         ),
+                    ],
+                )
+            },
+        ),
+        Change::EmergencyList(edit) => furniture(
+            edit,
+            [
+                "emergency-list.created",
+                "emergency-list.changed",
+                "emergency-list.deleted",
+            ],
+            |list| {
+                (
+                    Subject::EmergencyList(list.id),
+                    vec![
+                        ("name", Some(list.name.as_str().to_owned())),
+                        ("people", ids(&list.people)),
+                        ("holds for seconds", Some(list.limit.seconds().to_string())),
                     ],
                 )
             },
@@ -719,6 +741,13 @@ fn ids<T: std::fmt::Display>(ids: &BTreeSet<T>) -> Option<String> {
         None
     } else {
         Some(ids.join(", "))
+    }
+}
+
+fn fail_mode(mode: FailMode) -> String {
+    match mode.list() {
+        Some(list) => format!("{} {list}", mode.name()),
+        None => mode.name().to_owned(),
     }
 }
 

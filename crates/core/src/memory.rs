@@ -12,9 +12,10 @@ use crate::change::{Change, Edit};
 use crate::command::Command;
 use crate::credential::{CardToken, Credential, CredentialState, Means, Plate};
 use crate::decide::{Decision, decide};
+use crate::fail_mode::EmergencyList;
 use crate::id::{
-    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
-    PolicyId, ScheduleId, SiteId, UserId,
+    AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
+    JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
 use crate::operator::Operator;
@@ -57,6 +58,8 @@ pub struct Memory {
     pub schedules: BTreeMap<ScheduleId, Schedule>,
     /// Holiday groups.
     pub holiday_groups: BTreeMap<HolidayGroupId, HolidayGroup>,
+    /// Emergency lists.
+    pub emergency_lists: BTreeMap<EmergencyListId, EmergencyList>,
     /// Agents.
     pub agents: BTreeMap<AgentId, Agent>,
     /// Join tokens.
@@ -250,6 +253,14 @@ impl Memory {
                     |it| HolidayGroup { revision, ..it },
                 );
             }
+            Change::EmergencyList(edit) => {
+                put(
+                    &mut self.emergency_lists,
+                    edit,
+                    |it| it.id,
+                    |it| EmergencyList { revision, ..it },
+                );
+            }
             Change::JoinTokenCreated(token) => {
                 self.join_tokens.insert(token.id, token);
             }
@@ -441,6 +452,12 @@ impl Records for Memory {
     }
     fn holiday_groups(&self) -> Result<Vec<HolidayGroup>, Infallible> {
         list(&self.holiday_groups)
+    }
+    fn emergency_list(&self, id: EmergencyListId) -> Result<Option<EmergencyList>, Infallible> {
+        Ok(self.emergency_lists.get(&id).cloned())
+    }
+    fn emergency_lists(&self) -> Result<Vec<EmergencyList>, Infallible> {
+        list(&self.emergency_lists)
     }
     fn agent(&self, id: AgentId) -> Result<Option<Agent>, Infallible> {
         Ok(self.agents.get(&id).cloned())

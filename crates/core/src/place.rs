@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::fail_mode::FailMode;
 use crate::id::{AgentId, DoorGroupId, DoorId, PolicyId, ReaderId, SiteId};
 use crate::parameters::Revision;
 use crate::text::{TextError, Title};
@@ -123,6 +124,8 @@ pub struct Door {
     pub agent: Option<AgentId>,
     /// How long it works on its own.
     pub lease: LeaseLength,
+    /// What it does after that.
+    pub fail_mode: FailMode,
     /// Its readers, at most eight.
     pub readers: Vec<Reader>,
 }

@@ -7,9 +7,10 @@
 use crate::actor::Actor;
 use crate::agent::{Agent, JoinSecretHash, JoinToken};
 use crate::credential::{CardToken, Credential, Plate};
+use crate::fail_mode::EmergencyList;
 use crate::id::{
-    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
-    PolicyId, ScheduleId, SiteId, UserId,
+    AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
+    JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
 use crate::operator::Operator;
@@ -99,6 +100,10 @@ pub trait Records {
     fn holiday_group(&self, id: HolidayGroupId) -> Result<Option<HolidayGroup>, Self::Error>;
     /// All holiday groups.
     fn holiday_groups(&self) -> Result<Vec<HolidayGroup>, Self::Error>;
+    /// The emergency list with this id.
+    fn emergency_list(&self, id: EmergencyListId) -> Result<Option<EmergencyList>, Self::Error>;
+    /// All emergency lists.
+    fn emergency_lists(&self) -> Result<Vec<EmergencyList>, Self::Error>;
     /// The agent with this id, revoked ones too.
     fn agent(&self, id: AgentId) -> Result<Option<Agent>, Self::Error>;
     /// All agents, revoked ones too.

@@ -26,6 +26,8 @@ pub enum Thing {
     Schedule,
     /// A holiday group.
     HolidayGroup,
+    /// An emergency list.
+    EmergencyList,
     /// An agent.
     Agent,
     /// A join token.
@@ -48,6 +50,7 @@ impl Thing {
             Self::Policy => "policy",
             Self::Schedule => "schedule",
             Self::HolidayGroup => "holiday group",
+            Self::EmergencyList => "emergency list",
             Self::Agent => "agent",
             Self::JoinToken => "join token",
             Self::Operator => "operator",
@@ -173,6 +176,12 @@ pub enum Refusal {
     /// A holiday's last day is before its first, or more than a year after it.
     #[error("a holiday ends on or after its first day, within a year")]
     HolidayBackwards,
+    /// One person alone may be the one who cannot come.
+    #[error("an emergency list has at least two people")]
+    EmergencyListTooShort,
+    /// A list that ends with the lease, or before it, would change nothing.
+    #[error("an emergency list holds for longer than its doors work on their own")]
+    EmergencyLimitTooShort,
     /// The invitation is used, withdrawn or expired; which of these is not said.
     #[error("this join token does not work any more; make a new one under System")]
     TokenSpent,

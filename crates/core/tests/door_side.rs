@@ -16,6 +16,7 @@ use offgate_core::agent::{Agent, AgentKey, AgentState, HashKey};
 use offgate_core::change::{Change, Edit};
 use offgate_core::command::{Command, Expected, InitialPolicies, Unconfirmed};
 use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, PolicyId, ReaderId,
     ScheduleId, SiteId, UserId,
@@ -82,6 +83,7 @@ fn organisation(zone: &str, schedule: Schedule, holidays: Vec<Holiday>) -> Memor
         name: title(&format!("Door {number}")),
         agent: None,
         lease: LeaseLength::ORDINARY,
+        fail_mode: FailMode::RefuseAll,
         readers: vec![
             Reader {
                 id: ReaderId::from_bytes([50 + number; 16]),
@@ -816,7 +818,7 @@ proptest! {
         let hash = Presented::NfcCard(card(1)).hash(&agent().hash_key);
         for entry in [
             Entry::Site(SiteEntry { site: id(1), first_offset: first, changes }),
-            Entry::Door(DoorEntry { door: id(11), site: id(1), lease_seconds: 0, readers: vec![] }),
+            Entry::Door(DoorEntry { door: id(11), site: id(1), lease_seconds: 0, readers: vec![], when_cut_off: None }),
             Entry::Schedule(ScheduleEntry { schedule: id(2), weekly: weekly.clone(), holiday: weekly, days }),
             Entry::Policy(PolicyEntry { policy: id(3), doors: vec![id(11)], schedule: Some(id(2)) }),
             Entry::User(UserEntry { user: id(4), standing: 0, starts: None, ends: None, policies: vec![id(3)], credentials: vec![(hash.0.into(), id(5), 0)] }),

@@ -98,6 +98,7 @@ fn any_furniture() -> impl Strategy<Value = Entry> {
             site: id(0, site).into(),
             lease_seconds: 900,
             readers: readers.clone(),
+            when_cut_off: None,
         })),
         (0..2_u8, windows(7 * 1440), windows(1440), days).prop_map(
             |(number, weekly, holiday, days)| Entry::Schedule(ScheduleEntry {

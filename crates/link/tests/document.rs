@@ -24,7 +24,7 @@ use offgate_core::table::Table;
 use offgate_core::table::admission::{Holder, Presented, Reason};
 use offgate_core::table::entry::{
     DoorEntry, Entry, EntryKind, KeypadEntry, PolicyEntry, ScheduleEntry, SiteEntry, TableHash,
-    UserEntry,
+    UserEntry, WhenCutOff,
 };
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
 use offgate_core::tree::{self, Peaks, Subtree, TreeHash, prove_consistency};
@@ -113,6 +113,7 @@ fn entries() -> Vec<(&'static str, Entry)> {
             site: SITE.into(),
             lease_seconds: 259_200,
             readers: vec![(READER.into(), 0)],
+            when_cut_off: None,
         }),
         // Mondays 08:00 to 18:00; on holidays 10:00 to 12:00; one holiday, 2026-12-25.
         Entry::Schedule(ScheduleEntry {
@@ -133,6 +134,24 @@ fn entries() -> Vec<(&'static str, Entry)> {
             ends: Some(NOW),
             policies: vec![POLICY.into()],
             credentials,
+        }),
+        // Doors that admit somebody after their lease.
+        Entry::Door(DoorEntry {
+            door: [0x22; 16].into(),
+            site: SITE.into(),
+            lease_seconds: 43_200,
+            readers: vec![(READER.into(), 0)],
+            when_cut_off: Some(WhenCutOff::EmergencyList {
+                limit_seconds: 1_209_600,
+                people: vec![USER.into(), [0x66; 16].into()],
+            }),
+        }),
+        Entry::Door(DoorEntry {
+            door: [0x23; 16].into(),
+            site: SITE.into(),
+            lease_seconds: 43_200,
+            readers: vec![],
+            when_cut_off: Some(WhenCutOff::KeepLastTable),
         }),
         // A policy without a schedule, and somebody deactivated.
         Entry::Policy(PolicyEntry {

@@ -9,6 +9,7 @@ use crate::command::agent_key::AgentKeyCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::door::DoorCommand;
 use crate::command::door_group::DoorGroupCommand;
+use crate::command::emergency_list::EmergencyListCommand;
 use crate::command::group::GroupCommand;
 use crate::command::holiday::HolidayCommand;
 use crate::command::join_token::JoinTokenCommand;
@@ -119,6 +120,9 @@ pub(crate) enum BooksCommand {
     /// Groups of doors
     #[command(subcommand)]
     DoorGroup(DoorGroupCommand),
+    /// People whom cut-off doors still admit
+    #[command(subcommand)]
+    EmergencyList(EmergencyListCommand),
     /// People who sign in to the console
     #[command(subcommand)]
     Operator(OperatorCommand),

@@ -101,6 +101,7 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::Site(command) => command::site::run(books, command),
         BooksCommand::Door(command) => command::door::run(books, command),
         BooksCommand::DoorGroup(command) => command::door_group::run(books, command),
+        BooksCommand::EmergencyList(command) => command::emergency_list::run(books, command),
         BooksCommand::Operator(command) => command::operator::run(books, config, command),
         BooksCommand::AgentKey(command) => command::agent_key::run(books, command),
         BooksCommand::Keys(command) => command::keys::run(books, command),

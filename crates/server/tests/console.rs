@@ -20,6 +20,7 @@ use offgate_core::agent::{
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{CardToken, CredentialKind, DisplayNumber, NewCredential, NewMeans};
 use offgate_core::door_event::{DoorEvent, Happening};
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, OperatorId, ReaderId, SiteId, UserId,
 };
@@ -769,6 +770,7 @@ async fn agent(house: &House) -> (AgentId, DoorId) {
             name: title("Back door"),
             agent: None,
             lease: LeaseLength::ORDINARY,
+            fail_mode: FailMode::RefuseAll,
             readers: vec![Reader {
                 id: ReaderId::random(&*house.randomness),
                 direction: Direction::In,

@@ -19,6 +19,7 @@ use offgate_core::agent::{
 };
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, PolicyId, ReaderId, SiteId, UserId,
 };
@@ -103,6 +104,7 @@ fn commands() -> Vec<(Actor, Command)> {
                 name: title(&format!("Door {number}")),
                 agent: None,
                 lease: LeaseLength::ORDINARY,
+                fail_mode: FailMode::RefuseAll,
                 readers: vec![Reader {
                     id: ReaderId::from_bytes(id(4, number)),
                     direction: Direction::In,

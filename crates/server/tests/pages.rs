@@ -19,6 +19,7 @@ use offgate_core::agent::{
 };
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, OperatorId, PolicyId, ReaderId, SiteId,
     UserId,
@@ -111,6 +112,7 @@ fn organisation() -> Vec<(Actor, Command)> {
             name: title("Front door"),
             agent: None,
             lease: LeaseLength::ORDINARY,
+            fail_mode: FailMode::RefuseAll,
             readers: vec![Reader {
                 id: ReaderId::from_bytes([0x18; 16]),
                 direction: Direction::In,

@@ -8,9 +8,10 @@ use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
 use offgate_core::checkpoint::SignedCheckpoint;
 use offgate_core::confirmation::{Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
-    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
-    PolicyId, ScheduleId, SiteId, UserId,
+    AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
+    JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
 use offgate_core::operator::Operator;
@@ -19,7 +20,7 @@ use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
-use offgate_core::table::entry::EntryKey;
+use offgate_core::table::entry::{DoorEntry, EntryKey};
 use offgate_core::text::Email;
 use offgate_core::tree::TreeHash;
 use offgate_core::user::{Profile, UserRecord};
@@ -262,6 +263,16 @@ impl Reader {
         self.with(|rows| tables::doubts(rows.connection))
     }
 
+    /// A door's settings that an agent may be working by: those it acknowledged last, and all
+    /// later ones.
+    pub fn door_versions(
+        &self,
+        agent: AgentId,
+        door: DoorId,
+    ) -> Result<Vec<DoorEntry>, StoreError> {
+        self.with(|rows| tables::door_versions(rows.connection, agent, door))
+    }
+
     /// The last revision an agent has acknowledged.
     pub fn acknowledged(&self, agent: AgentId) -> Result<Option<Revision>, StoreError> {
         self.with(|rows| tables::acknowledged(rows.connection, agent))
@@ -341,6 +352,8 @@ delegate! {
     schedules() -> Vec<Schedule>;
     holiday_group(id: HolidayGroupId) -> Option<HolidayGroup>;
     holiday_groups() -> Vec<HolidayGroup>;
+    emergency_list(id: EmergencyListId) -> Option<EmergencyList>;
+    emergency_lists() -> Vec<EmergencyList>;
     agent(id: AgentId) -> Option<Agent>;
     agents() -> Vec<Agent>;
     join_token(id: JoinTokenId) -> Option<JoinToken>;

@@ -103,6 +103,7 @@ fn table() -> Table {
         site: SITE.into(),
         lease_seconds: LEASE as u32,
         readers: vec![([8; 16].into(), 0), ([9; 16].into(), 1)],
+        when_cut_off: None,
     }));
     table.put(policy(None));
     table.put(user(0));

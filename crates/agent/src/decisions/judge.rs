@@ -10,7 +10,7 @@ use offgate_core::parameters::Timestamp;
 use offgate_core::place::Direction;
 use offgate_core::table::Table;
 use offgate_core::table::admission::{
-    self, Decision, DoorState, Holder, Keypad, Lease, Lockdown, Presented, Reason,
+    self, Decision, DoorState, Holder, Keypad, Lockdown, Presented, Reason,
 };
 use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
@@ -133,7 +133,7 @@ impl Judge {
             };
         };
         let state = DoorState {
-            lease: self.lease(table, door, boot),
+            lease: table.lease_after(door, self.heard.map(|heard| boot.saturating_sub(heard))),
             lockdown: Lockdown::Off,
             keypad: Keypad::Ready,
             clock: self.trust.of(now, boot),
@@ -142,15 +142,6 @@ impl Judge {
             Decision::Granted { holder, policy } => Happening::Granted { holder, policy },
             Decision::WayOut(holder) => Happening::WayOut { holder },
             Decision::Refused { reason, holder } => Happening::Refused { reason, holder },
-        }
-    }
-
-    fn lease(&self, table: &Table, door: DoorId, boot: Duration) -> Lease {
-        match (self.heard, table.lease(door)) {
-            (Some(heard), Some(length)) if boot < heard.saturating_add(length.duration()) => {
-                Lease::Running
-            }
-            _ => Lease::Ended,
         }
     }
 

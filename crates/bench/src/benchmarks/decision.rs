@@ -142,6 +142,7 @@ impl Building {
                 site: site.into(),
                 lease_seconds: 259_200,
                 readers: vec![(random.id().into(), 0)],
+                when_cut_off: None,
             }));
         }
         for schedule in &schedules {

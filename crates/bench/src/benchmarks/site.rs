@@ -13,6 +13,7 @@ use offgate_core::agent::{
 };
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, PolicyId, ReaderId, SiteId, UserId,
 };
@@ -173,6 +174,7 @@ fn furniture(doors: u8) -> anyhow::Result<Vec<(Actor, Command)>> {
                     name: name.clone(),
                     agent: None,
                     lease: LeaseLength::ORDINARY,
+                    fail_mode: FailMode::RefuseAll,
                     readers: vec![Reader {
                         id: ReaderId::from_bytes([50 + number; 16]),
                         direction: Direction::In,

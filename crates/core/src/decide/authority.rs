@@ -66,6 +66,9 @@ fn needs(command: &Command) -> Needs {
         | Command::CreateHolidayGroup(_)
         | Command::EditHolidayGroup(..)
         | Command::DeleteHolidayGroup(_)
+        | Command::CreateEmergencyList(_)
+        | Command::EditEmergencyList(..)
+        | Command::DeleteEmergencyList(_)
         | Command::CreateJoinToken(_)
         | Command::WithdrawJoinToken(_)
         | Command::RevokeAgent(_) => Needs::Role(Role::Administrator),

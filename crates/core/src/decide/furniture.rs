@@ -1,5 +1,5 @@
 //! The furniture of an organisation: groups, sites, doors, door groups, policies, schedules,
-//! holiday groups. All are created, edited and deleted alike; what differs is what each must
+//! holiday groups, emergency lists. All are created, edited and deleted alike; what differs is what each must
 //! satisfy and what keeps it from being deleted.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 use super::{Case, Judgement, at_most, unchanged};
 use crate::change::{Change, Edit};
 use crate::command::Expected;
-use crate::id::{DoorGroupId, DoorId, GroupId, HolidayGroupId, PolicyId, ScheduleId, SiteId};
+use crate::fail_mode::EmergencyList;
+use crate::id::{
+    DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId, PolicyId, ScheduleId, SiteId,
+};
 use crate::parameters::Revision;
 use crate::place::{Direction, Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, PolicyHours, Schedule};
@@ -73,6 +76,7 @@ furniture! {
     Policy PolicyId policies 10_000;
     Schedule ScheduleId schedules 1_000;
     HolidayGroup HolidayGroupId holiday_groups 1_000;
+    EmergencyList EmergencyListId emergency_lists 1_000;
 }
 
 impl<R: Records + ?Sized> Case<'_, R> {
@@ -237,6 +241,15 @@ impl<R: Records + ?Sized> Case<'_, R> {
 
     fn door_is_sound(&self, door: &Door) -> Judgement<(), R> {
         self.find(Thing::Site, |records| records.site(door.site))?;
+        if let Some(id) = door.fail_mode.list() {
+            let list = self.find(Thing::EmergencyList, |records| records.emergency_list(id))?;
+            if list.people.len() < EmergencyList::FEWEST {
+                return Err(Refusal::EmergencyListTooShort.into());
+            }
+            if list.limit.duration() <= door.lease.duration() {
+                return Err(Refusal::EmergencyLimitTooShort.into());
+            }
+        }
         at_most(door.readers.len(), 8, "readers")?;
         if !door
             .readers
@@ -391,6 +404,53 @@ impl<R: Records + ?Sized> Case<'_, R> {
         });
         not_used(Thing::Schedule, using.count())?;
         self.delete::<HolidayGroup>(id)
+    }
+
+    // Emergency lists.
+
+    pub(super) fn create_emergency_list(&self, list: &EmergencyList) -> Judgement<Vec<Change>, R> {
+        self.list_is_sound(list)?;
+        self.create(list.clone())
+    }
+
+    pub(super) fn edit_emergency_list(
+        &self,
+        list: &EmergencyList,
+        expected: Expected,
+    ) -> Judgement<Vec<Change>, R> {
+        self.list_is_sound(list)?;
+        self.edit(list.clone(), expected)
+    }
+
+    pub(super) fn delete_emergency_list(&self, id: EmergencyListId) -> Judgement<Vec<Change>, R> {
+        not_used(Thing::Door, self.doors_with(id)?.len())?;
+        self.delete::<EmergencyList>(id)
+    }
+
+    /// Refuses a list of one, of people who are not there, and one that would end before the
+    /// leases of the doors that use it.
+    fn list_is_sound(&self, list: &EmergencyList) -> Judgement<(), R> {
+        at_most(list.people.len(), EmergencyList::MOST, "people")?;
+        for user in &list.people {
+            self.present(*user)?;
+        }
+        if list.people.len() < EmergencyList::FEWEST {
+            return Err(Refusal::EmergencyListTooShort.into());
+        }
+        let doors = self.doors_with(list.id)?;
+        if doors
+            .iter()
+            .any(|door| list.limit.duration() <= door.lease.duration())
+        {
+            return Err(Refusal::EmergencyLimitTooShort.into());
+        }
+        Ok(())
+    }
+
+    fn doors_with(&self, list: EmergencyListId) -> Judgement<Vec<Door>, R> {
+        let mut doors = self.read(|records| records.doors())?;
+        doors.retain(|door| door.fail_mode.list() == Some(list));
+        Ok(doors)
     }
 }
 

@@ -220,6 +220,16 @@ impl<R: Records + ?Sized> Case<'_, R> {
                 Box::new(ended),
             )));
         }
+        for list in self.read(|records| records.emergency_lists())? {
+            if list.people.contains(&id) {
+                let mut without = list.clone();
+                without.people.remove(&id);
+                changes.push(Change::EmergencyList(Edit::Changed(
+                    Box::new(list),
+                    Box::new(without),
+                )));
+            }
+        }
         let wait = self.read(|records| records.keeping())?.erasure_wait;
         let due = self.now.plus(wait.duration());
         changes.push(self.removal(id, due, unconfirmed)?);

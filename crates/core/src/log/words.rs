@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 51] = [
+const VERBS: [(&str, &str); 54] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -51,6 +51,9 @@ const VERBS: [(&str, &str); 51] = [
     ("holiday-group.created", "created the holiday group"),
     ("holiday-group.changed", "changed the holiday group"),
     ("holiday-group.deleted", "deleted the holiday group"),
+    ("emergency-list.created", "created the emergency list"),
+    ("emergency-list.changed", "changed the emergency list"),
+    ("emergency-list.deleted", "deleted the emergency list"),
     ("join-token.created", "invited the agent"),
     (
         "join-token.withdrawn",

@@ -54,11 +54,13 @@ impl Presented {
     }
 }
 
-/// Whether the door may still decide by its table.
+/// How far the door may still decide by its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// It heard the server lately enough.
     Running,
+    /// It did not, but its emergency list still holds.
+    EmergencyListOnly,
     /// It did not, or has not since it was started.
     Ended,
 }
@@ -297,7 +299,12 @@ fn judge(
     if state.lockdown == Lockdown::On {
         return Err(Reason::LockedDown);
     }
-    if state.lease == Lease::Ended {
+    let holds = match state.lease {
+        Lease::Running => true,
+        Lease::EmergencyListOnly => table.is_on_emergency_list(door, user.id),
+        Lease::Ended => false,
+    };
+    if !holds {
         return Err(Reason::CutOff);
     }
     if kind == CredentialKind::Pin && state.keypad == Keypad::Slowed {

@@ -10,12 +10,13 @@ use super::Table;
 use super::admission::{Decision, DoorState, Presented, Reason, admit};
 use super::entry::{
     DoorEntry, Entry, EntryKey, EntryKind, KeypadEntry, PolicyEntry, ScheduleEntry, SiteEntry,
-    UserEntry, bytes,
+    UserEntry, WhenCutOff, bytes,
 };
 use crate::agent::{AgentState, HashKey};
 use crate::calendar::{YEARS, offsets};
 use crate::change::{Change, Edit};
 use crate::credential::{CardToken, Credential, CredentialState, Means};
+use crate::fail_mode::{EmergencyList, FailMode};
 use crate::id::{AgentId, DoorId, GroupId, PolicyId, ScheduleId, SiteId, UserId};
 use crate::parameters::Timestamp;
 use crate::pin::PinSalt;
@@ -68,6 +69,18 @@ pub fn touched<R: Records + ?Sized>(
                 .doors()?
                 .into_iter()
                 .filter(|door| door.site == site.id);
+            Ok(doors
+                .filter_map(|door| door.agent)
+                .map(Touched::Furniture)
+                .collect())
+        }
+        Change::EmergencyList(edit) => {
+            let lists: BTreeSet<_> = sides(edit).into_iter().map(|list| list.id).collect();
+            let doors = records.doors()?.into_iter().filter(|door| {
+                door.fail_mode
+                    .list()
+                    .is_some_and(|list| lists.contains(&list))
+            });
             Ok(doors
                 .filter_map(|door| door.agent)
                 .map(Touched::Furniture)
@@ -329,7 +342,16 @@ pub fn entry<R: Records + ?Sized>(
                 })
             })
         }
-        EntryKind::Door => scope.doors.get(&DoorId::from_bytes(key.id)).map(door),
+        EntryKind::Door => match scope.doors.get(&DoorId::from_bytes(key.id)) {
+            None => None,
+            Some(known) => {
+                let list = match known.fail_mode.list() {
+                    None => None,
+                    Some(list) => records.emergency_list(list)?,
+                };
+                Some(door(known, list.as_ref()))
+            }
+        },
         EntryKind::Schedule => match records.schedule(ScheduleId::from_bytes(key.id))? {
             None => None,
             Some(schedule) => {
@@ -375,7 +397,8 @@ pub fn entry<R: Records + ?Sized>(
     })
 }
 
-fn door(door: &Door) -> Entry {
+/// A list that is not there admits nobody.
+fn door(door: &Door, list: Option<&EmergencyList>) -> Entry {
     let way = |direction| match direction {
         Direction::In => 0,
         Direction::Out => 1,
@@ -389,6 +412,14 @@ fn door(door: &Door) -> Entry {
             .iter()
             .map(|it| (bytes(it.id), way(it.direction)))
             .collect(),
+        when_cut_off: match (door.fail_mode, list) {
+            (FailMode::KeepLastTable, _) => Some(WhenCutOff::KeepLastTable),
+            (FailMode::EmergencyList(_), Some(list)) => Some(WhenCutOff::EmergencyList {
+                limit_seconds: list.limit.seconds(),
+                people: list.people.iter().map(|user| bytes(*user)).collect(),
+            }),
+            (FailMode::RefuseAll | FailMode::EmergencyList(_), _) => None,
+        },
     })
 }
 

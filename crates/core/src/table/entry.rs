@@ -105,7 +105,38 @@ pub struct SiteEntry {
     pub changes: Vec<(i64, i32)>,
 }
 
-/// `[door, site, lease, readers]`: a door.
+/// Whom a door still admits when it has worked on its own for as long as it may.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum WhenCutOff {
+    /// `[0, [limit, people]]`: these people, until the limit is over.
+    #[n(0)]
+    EmergencyList {
+        /// In seconds, counted as the lease is.
+        #[n(0)]
+        limit_seconds: u32,
+        /// Whom it still admits, by what their own policies say; sorted.
+        #[n(1)]
+        people: Vec<Bytes16>,
+    },
+    /// `[1, []]`: everybody; it goes on with the table it has.
+    #[n(1)]
+    KeepLastTable,
+}
+
+impl WhenCutOff {
+    /// Whether a person is on the list.
+    #[must_use]
+    pub fn lists(&self, user: UserId) -> bool {
+        match self {
+            Self::EmergencyList { people, .. } => people
+                .binary_search_by(|on_list| (**on_list).cmp(user.as_bytes()))
+                .is_ok(),
+            Self::KeepLastTable => false,
+        }
+    }
+}
+
+/// `[door, site, lease, readers, when cut off]`: a door.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DoorEntry {
@@ -121,6 +152,9 @@ pub struct DoorEntry {
     /// Its readers, and whether each is on the way out (1) or in (0).
     #[n(3)]
     pub readers: Vec<(Bytes16, u8)>,
+    /// Whom it admits after that time; left out: nobody.
+    #[n(4)]
+    pub when_cut_off: Option<WhenCutOff>,
 }
 
 /// `[schedule, weekly, holiday]`: when. Windows are `(first minute, length)`, of the week (from
@@ -292,7 +326,13 @@ impl Entry {
                     && entry.first_offset.abs() <= day
                     && entry.changes.iter().all(|(_, offset)| offset.abs() <= day)
             }
-            Self::Door(entry) => entry.readers.iter().all(|(_, direction)| *direction <= 1),
+            Self::Door(entry) => {
+                entry.readers.iter().all(|(_, direction)| *direction <= 1)
+                    && match &entry.when_cut_off {
+                        Some(WhenCutOff::EmergencyList { people, .. }) => ascending(people),
+                        Some(WhenCutOff::KeepLastTable) | None => true,
+                    }
+            }
             Self::Schedule(entry) => {
                 let fits = |windows: &[(u16, u16)], minutes: u16| {
                     windows

@@ -17,13 +17,15 @@ pub mod keypad;
 mod register;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::agent::HashKey;
 use crate::id::{CredentialId, DoorId, PolicyId, ScheduleId, SiteId, UserId};
 use crate::pin::PinSalt;
 use crate::place::{Direction, LeaseLength};
+use admission::Lease;
 use credentials::Credentials;
-use entry::{CredentialHash, Entry, EntryKey, EntryKind, TableHash};
+use entry::{CredentialHash, Entry, EntryKey, EntryKind, TableHash, WhenCutOff};
 use hours::{Clock, Hours};
 use register::Register;
 
@@ -61,6 +63,7 @@ struct KnownDoor {
     site: u32,
     lease_seconds: u32,
     readers: Vec<Direction>,
+    when_cut_off: Option<WhenCutOff>,
 }
 
 #[derive(Clone, Debug)]
@@ -186,6 +189,32 @@ impl Table {
         LeaseLength::from_seconds(self.doors.find(&door)?.1.lease_seconds)
     }
 
+    /// How far a door may decide by this table when the server was last heard so long ago; none: not
+    /// since the machine was started. Doors that are not in the table may not.
+    #[must_use]
+    pub fn lease_after(&self, door: DoorId, unheard: Option<Duration>) -> Lease {
+        let Some((_, known)) = self.doors.find(&door) else {
+            return Lease::Ended;
+        };
+        let within = |seconds: u32| {
+            unheard.is_some_and(|unheard| unheard < Duration::from_secs(seconds.into()))
+        };
+        match &known.when_cut_off {
+            _ if within(known.lease_seconds) => Lease::Running,
+            Some(WhenCutOff::KeepLastTable) => Lease::Running,
+            Some(WhenCutOff::EmergencyList { limit_seconds, .. }) if within(*limit_seconds) => {
+                Lease::EmergencyListOnly
+            }
+            Some(WhenCutOff::EmergencyList { .. }) | None => Lease::Ended,
+        }
+    }
+
+    fn is_on_emergency_list(&self, door: DoorId, user: UserId) -> bool {
+        let door = self.doors.find(&door);
+        door.and_then(|(_, door)| door.when_cut_off.as_ref())
+            .is_some_and(|after| after.lists(user))
+    }
+
     /// Which ways a door has readers for.
     #[must_use]
     pub fn directions(&self, door: DoorId) -> &[Direction] {
@@ -263,6 +292,7 @@ impl Table {
                     site: self.sites.mention(SiteId::from_bytes(*entry.site)),
                     lease_seconds: entry.lease_seconds,
                     readers: readers.collect(),
+                    when_cut_off: entry.when_cut_off,
                 };
                 self.doors.learn(DoorId::from_bytes(key.id), door);
             }

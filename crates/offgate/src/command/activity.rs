@@ -244,6 +244,7 @@ fn named_subject(reader: &Reader, subject: Subject) -> Result<Value, Failure> {
         Subject::Policy(id) => named!(id, policy),
         Subject::Schedule(id) => named!(id, schedule),
         Subject::HolidayGroup(id) => named!(id, holiday_group),
+        Subject::EmergencyList(id) => named!(id, emergency_list),
         Subject::Agent(id) => named!(id, agent),
         Subject::JoinToken(id) => named!(id, join_token),
         Subject::Operator(id) => named!(id, operator),

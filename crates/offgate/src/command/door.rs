@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use offgate_core::command::{Command, Expected};
-use offgate_core::id::{DoorId, ReaderId};
+use offgate_core::fail_mode::{EmergencyList, FailMode};
+use offgate_core::id::{DoorId, EmergencyListId, ReaderId};
 use offgate_core::parameters::Revision;
 use offgate_core::place::{Direction, Door, LeaseLength, Reader as DoorReader, Site};
 use offgate_core::records::Records as _;
@@ -59,6 +60,28 @@ impl From<Way> for Direction {
     }
 }
 
+/// What a door does when it has worked on its own for as long as it may.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct After {
+    /// What it does after that time; emergency-list if there is one list only, else refuse-all
+    #[arg(long, value_name = "MODE", value_enum)]
+    fail_mode: Option<Mode>,
+    /// The list of people whom it still admits; may be left out if there is one only
+    #[arg(long, value_name = "LIST")]
+    emergency_list: Option<String>,
+}
+
+/// The three fail modes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Refuse everybody but those on the emergency list, and them too when its time is over
+    EmergencyList,
+    /// Refuse everybody
+    RefuseAll,
+    /// Go on with the last table: no time limit ends anybody's access here
+    KeepLastTable,
+}
+
 /// A new door.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Create {
@@ -71,6 +94,8 @@ pub(crate) struct Create {
     /// or a time as in 90s, 30m, 12h, 3d
     #[arg(long, value_name = "TIME", default_value = "ordinary")]
     works_alone: String,
+    #[command(flatten)]
+    after: After,
     /// Its readers, one for each
     #[arg(long, value_name = "WAY", default_values = ["in"])]
     reader: Vec<Way>,
@@ -90,6 +115,8 @@ pub(crate) struct Edit {
     /// Another time of working on its own, as for create
     #[arg(long, value_name = "TIME")]
     works_alone: Option<String>,
+    #[command(flatten)]
+    after: After,
     /// One more reader
     #[arg(long, value_name = "WAY")]
     add_reader: Vec<Way>,
@@ -112,6 +139,12 @@ impl Shown for Door {
                 .map(|agent| reference(id, agent.name.as_str())),
             None => None,
         };
+        let list = match self.fail_mode.list() {
+            Some(id) => reader
+                .emergency_list(id)?
+                .map(|list| reference(id, list.name.as_str())),
+            None => None,
+        };
         let readers: Vec<_> = self
             .readers
             .iter()
@@ -123,6 +156,8 @@ impl Shown for Door {
             .with("site", site)
             .with("agent", agent)
             .with("works_alone_seconds", self.lease.seconds())
+            .with("fail_mode", self.fail_mode.name())
+            .with("emergency_list", list)
             .with("readers", readers))
     }
 }
@@ -161,6 +196,7 @@ fn create(books: &Books, new: &Create) -> Result<(), Failure> {
         name: title("NAME", &new.name)?,
         agent: None,
         lease: lease(&new.works_alone)?,
+        fail_mode: fail_mode(&reader, &new.after)?.map_or_else(|| usual(&reader), Ok)?,
         readers: new
             .reader
             .iter()
@@ -183,6 +219,9 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
     }
     if let Some(text) = &edit.works_alone {
         door.lease = lease(text)?;
+    }
+    if let Some(mode) = fail_mode(&reader, &edit.after)? {
+        door.fail_mode = mode;
     }
     for wanted in &edit.remove_reader {
         let before = door.readers.len();
@@ -227,6 +266,46 @@ fn new_reader(books: &Books, way: Way) -> DoorReader {
     }
 }
 
+/// The fail mode that was asked for, if one was.
+fn fail_mode(reader: &Reader, after: &After) -> Result<Option<FailMode>, Failure> {
+    Ok(match (after.fail_mode, &after.emergency_list) {
+        (None, None) => None,
+        (Some(Mode::RefuseAll), None) => Some(FailMode::RefuseAll),
+        (Some(Mode::KeepLastTable), None) => Some(FailMode::KeepLastTable),
+        (Some(Mode::EmergencyList) | None, Some(wanted)) => Some(FailMode::EmergencyList(
+            pick::<EmergencyList>(reader, wanted)?.id,
+        )),
+        (Some(Mode::EmergencyList), None) => match only_list(reader)? {
+            Some(list) => Some(FailMode::EmergencyList(list)),
+            None => {
+                return Err(Failure::usage(
+                    "--emergency-list",
+                    "needed, as there is not exactly one list",
+                ));
+            }
+        },
+        (Some(Mode::RefuseAll | Mode::KeepLastTable), Some(_)) => {
+            return Err(Failure::usage(
+                "--emergency-list",
+                "goes with the fail mode emergency-list",
+            ));
+        }
+    })
+}
+
+/// What a new door does unless something else was asked for.
+fn usual(reader: &Reader) -> Result<FailMode, Failure> {
+    Ok(only_list(reader)?.map_or(FailMode::RefuseAll, FailMode::EmergencyList))
+}
+
+fn only_list(reader: &Reader) -> Result<Option<EmergencyListId>, Failure> {
+    let mut all = EmergencyList::all(reader)?;
+    Ok(match (all.pop(), all.is_empty()) {
+        (Some(only), true) => Some(only.id),
+        _ => None,
+    })
+}
+
 /// Reads a preset's name or a time.
 fn lease(text: &str) -> Result<LeaseLength, Failure> {
     let preset = LeaseLength::PRESETS
@@ -242,7 +321,8 @@ fn lease(text: &str) -> Result<LeaseLength, Failure> {
     })
 }
 
-fn seconds(text: &str) -> Option<u32> {
+/// Reads a time: a number and s, m, h or d.
+pub(crate) fn seconds(text: &str) -> Option<u32> {
     let unit = match text.chars().last()? {
         's' => 1,
         'm' => 60,

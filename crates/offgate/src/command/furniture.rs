@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use offgate_core::agent::{Agent, JoinToken};
 use offgate_core::command::Command;
+use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
-    AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId, PolicyId,
-    ScheduleId, SiteId,
+    AgentId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId, JoinTokenId,
+    OperatorId, PolicyId, ScheduleId, SiteId,
 };
 use offgate_core::operator::Operator;
 use offgate_core::place::{Door, DoorGroup, Site};
@@ -101,6 +102,7 @@ named! {
     Policy PolicyId policies DeletePolicy;
     Schedule ScheduleId schedules DeleteSchedule;
     HolidayGroup HolidayGroupId holiday_groups DeleteHolidayGroup;
+    EmergencyList EmergencyListId emergency_lists DeleteEmergencyList;
     Agent AgentId agents;
     JoinToken JoinTokenId join_tokens;
     Operator OperatorId operators;

@@ -8,6 +8,7 @@ pub(crate) mod agent_key;
 pub(crate) mod credential;
 pub(crate) mod door;
 pub(crate) mod door_group;
+pub(crate) mod emergency_list;
 mod furniture;
 pub(crate) mod group;
 pub(crate) mod holiday;

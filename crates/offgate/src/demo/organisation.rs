@@ -9,6 +9,7 @@ use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{
     CardToken, DisplayNumber, NewCredential, NewMeans, Plate, PlateSharing,
 };
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, OperatorId, PolicyId,
     ReaderId, ScheduleId, SiteId, UserId,
@@ -146,6 +147,7 @@ impl Founder<'_> {
                 name: title(name)?,
                 agent: None,
                 lease,
+                fail_mode: FailMode::RefuseAll,
                 readers: ways.iter().map(reader).collect(),
             };
             doors.insert(name, door.id);

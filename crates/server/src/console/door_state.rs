@@ -4,11 +4,12 @@
 
 use offgate_core::agent::Agent;
 use offgate_core::calendar::write_time;
-use offgate_core::confirmation::{Contact, works_alone_until};
-use offgate_core::id::AgentId;
+use offgate_core::confirmation::{Alone, Contact};
+use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Door, LeaseLength, ZoneName};
 use offgate_core::records::Records as _;
+use offgate_core::table::entry::WhenCutOff;
 use offgate_store::{Reader, StoreError};
 
 /// How a door stands with the server. Exactly one is true.
@@ -26,8 +27,13 @@ pub(crate) enum DoorState {
     OnItsOwn {
         /// Last heard.
         since: Timestamp,
-        /// It refuses everybody from then on, at the latest.
+        /// It refuses everybody from then on, at the latest, but those on its emergency list.
         until: Timestamp,
+    },
+    /// Not connected, and it goes on with the table it has for as long as that lasts.
+    KeepsLastTable {
+        /// Last heard.
+        since: Timestamp,
     },
     /// Not connected, and its time of working on its own is over.
     Refusing {
@@ -46,7 +52,7 @@ impl DoorState {
             Self::NeverHeard => "Never heard",
             Self::UpToDate => "Online",
             Self::Behind => "Catching up",
-            Self::OnItsOwn { .. } => "Cut off",
+            Self::OnItsOwn { .. } | Self::KeepsLastTable { .. } => "Cut off",
             Self::Refusing { .. } => "Cut off, refusing",
         }
     }
@@ -57,7 +63,10 @@ impl DoorState {
             Self::UpToDate => "confirmed",
             Self::Behind => "waiting",
             Self::NoAgent => "neutral",
-            Self::NeverHeard | Self::OnItsOwn { .. } | Self::Refusing { .. } => "danger",
+            Self::NeverHeard
+            | Self::OnItsOwn { .. }
+            | Self::KeepsLastTable { .. }
+            | Self::Refusing { .. } => "danger",
         }
     }
 
@@ -65,12 +74,15 @@ impl DoorState {
     pub(crate) const fn needs_a_look(self) -> bool {
         matches!(
             self,
-            Self::NeverHeard | Self::OnItsOwn { .. } | Self::Refusing { .. }
+            Self::NeverHeard
+                | Self::OnItsOwn { .. }
+                | Self::KeepsLastTable { .. }
+                | Self::Refusing { .. }
         )
     }
 
-    /// What that means at the door.
-    pub(crate) fn sentence(self, zone: &ZoneName, now: Timestamp) -> String {
+    /// What that means at the door; `but` is what [`but`] says of it.
+    pub(crate) fn sentence(self, but: &str, zone: &ZoneName, now: Timestamp) -> String {
         let time = |at| write_time(zone, at, now);
         match self {
             Self::NoAgent => "Nothing here opens through Offgate until an agent joins.".to_owned(),
@@ -78,30 +90,54 @@ impl DoorState {
             Self::UpToDate => "Has the latest table.".to_owned(),
             Self::Behind => "Has not confirmed the latest change yet.".to_owned(),
             Self::OnItsOwn { since, until } => format!(
-                "Has not answered since {}. Decides on its own until {}, then refuses everybody; \
+                "Has not answered since {}. Decides on its own until {}, then refuses everybody{}; \
                  the way out stays free.",
                 time(since),
-                time(until)
+                time(until),
+                but
+            ),
+            Self::KeepsLastTable { since } => format!(
+                "Has not answered since {}. Keeps its last table: it goes on admitting whom it \
+                 admitted, until it is heard again.",
+                time(since)
             ),
             Self::Refusing {
                 since,
                 over_at: Some(over_at),
             } => format!(
-                "Has not answered since {}. Refuses everybody since {} at the latest; the way out \
-                 stays free.",
+                "Has not answered since {}. Refuses everybody{} since {} at the latest; the way \
+                 out stays free.",
                 time(since),
+                but,
                 time(over_at)
             ),
             Self::Refusing {
                 since,
                 over_at: None,
             } => format!(
-                "Has not answered since {}. Refuses everybody until it is heard; the way out \
+                "Has not answered since {}. Refuses everybody{} until it is heard; the way out \
                  stays free.",
-                time(since)
+                time(since),
+                but
             ),
         }
     }
+}
+
+/// Whom "everybody" leaves out, by any of the settings the door may be working by.
+pub(crate) fn but(reader: &Reader, door: &Door) -> Result<&'static str, StoreError> {
+    let versions = match door.agent {
+        Some(agent) => reader.door_versions(agent, door.id)?,
+        None => Vec::new(),
+    };
+    let has_list = versions
+        .iter()
+        .any(|it| matches!(it.when_cut_off, Some(WhenCutOff::EmergencyList { .. })));
+    Ok(if has_list {
+        " but those on its emergency list, while that holds"
+    } else {
+        ""
+    })
 }
 
 /// How a door stands now.
@@ -121,12 +157,13 @@ pub(crate) fn of(reader: &Reader, door: &Door, now: Timestamp) -> Result<DoorSta
             }
         }
         Contact::Silent { since: None } | Contact::NoAgent => DoorState::NeverHeard,
-        Contact::Silent { since: Some(since) } => {
-            match heard.renewed_at.map(|at| works_alone_until(at, door.lease)) {
-                Some(until) if until > now => DoorState::OnItsOwn { since, until },
-                over_at => DoorState::Refusing { since, over_at },
+        Contact::Silent { since: Some(since) } => match alone(reader, door, None)? {
+            Alone::UntilLimit(Some(until)) if until > now => DoorState::OnItsOwn { since, until },
+            Alone::UntilLimit(over_at) | Alone::OnEmergencyList(over_at) => {
+                DoorState::Refusing { since, over_at }
             }
-        }
+            Alone::KeepsLastTable => DoorState::KeepsLastTable { since },
+        },
     })
 }
 
@@ -136,6 +173,20 @@ pub(crate) fn has_latest_table(reader: &Reader, agent: AgentId) -> Result<bool, 
     Ok(table <= reader.acknowledged(agent)?)
 }
 
+/// How long a door may go on admitting somebody without being heard; nobody in particular: none.
+pub(crate) fn alone(
+    reader: &Reader,
+    door: &Door,
+    user: Option<UserId>,
+) -> Result<Alone, StoreError> {
+    let Some(agent) = door.agent else {
+        return Ok(Alone::UntilLimit(None));
+    };
+    let renewed_at = reader.contact(agent)?.and_then(|heard| heard.renewed_at);
+    let versions = reader.door_versions(agent, door.id)?;
+    Ok(Alone::by(&versions, user, renewed_at))
+}
+
 /// The name of the agent that decides for a door.
 pub(crate) fn agent_of(reader: &Reader, door: &Door) -> Result<Option<Agent>, StoreError> {
     door.agent.map_or(Ok(None), |agent| reader.agent(agent))
@@ -143,7 +194,11 @@ pub(crate) fn agent_of(reader: &Reader, door: &Door) -> Result<Option<Agent>, St
 
 /// How long a door works on its own: "72 hours".
 pub(crate) fn works_alone_for(lease: LeaseLength) -> String {
-    let seconds = lease.seconds();
+    told(lease.seconds())
+}
+
+/// A length of time in the largest unit that fits.
+pub(crate) fn told(seconds: u32) -> String {
     let (number, unit) = match seconds {
         _ if seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
         _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),

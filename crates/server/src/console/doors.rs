@@ -5,6 +5,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::DoorId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Direction, Door, ZoneName};
@@ -14,7 +15,7 @@ use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
 use offgate_store::{Reader, StoreError};
 use serde::Deserialize;
 
-use super::door_state::{self, DoorState};
+use super::door_state::{self, DoorState, told};
 use super::failure::Failure;
 use super::frame::{Frame, Section};
 use super::live::{self, Fragment};
@@ -22,6 +23,7 @@ use super::page::page;
 use super::paging::{Paged, page_of};
 use super::signed_in::SignedIn;
 use super::timeline::{DayOfLines, Timeline};
+use super::words::counted;
 use super::{Console, times};
 
 /// How many lines of activity a door's page shows.
@@ -78,7 +80,7 @@ fn row(
         name: door.name.as_str().to_owned(),
         label: state.label(),
         tone: state.tone(),
-        sentence: state.sentence(zone, now),
+        sentence: state.sentence(door_state::but(reader, door)?, zone, now),
         alone: door_state::works_alone_for(door.lease),
         agent: agent.map_or_else(|| "None".to_owned(), |it| it.name.as_str().to_owned()),
         state,
@@ -155,6 +157,7 @@ struct DoorPage {
     row: DoorRow,
     site: String,
     readers: String,
+    after: String,
     policies: String,
     days: Vec<DayOfLines>,
 }
@@ -181,8 +184,30 @@ fn door_page(console: &Console, signed_in: &SignedIn, door: DoorId) -> Result<Do
         row: row(&reader, &door, &site.zone, console.clock.now())?,
         site: site.name.as_str().to_owned(),
         readers: readers(&door),
+        after: after(&reader, &door)?,
         policies: policies.join(", "),
         days: timeline.days(&activity.items)?,
+    })
+}
+
+/// What a door does when it has worked on its own for as long as it may.
+fn after(reader: &Reader, door: &Door) -> Result<String, StoreError> {
+    Ok(match door.fail_mode {
+        FailMode::RefuseAll => "Refuses everybody. The way out stays free.".to_owned(),
+        FailMode::KeepLastTable => "Goes on with its last table. Somebody who is taken out while \
+                                    this door is cut off could still get in until it is heard \
+                                    again: no time limit ends that."
+            .to_owned(),
+        FailMode::EmergencyList(list) => match reader.emergency_list(list)? {
+            None => "Refuses everybody. The way out stays free.".to_owned(),
+            Some(list) => format!(
+                "Refuses everybody but those on the emergency list “{}” ({}), whom it admits for {} \
+                 in all. The way out stays free.",
+                list.name.as_str(),
+                counted(list.people.len(), "name"),
+                told(list.limit.seconds())
+            ),
+        },
     })
 }
 

@@ -304,6 +304,10 @@ impl<'r> Timeline<'r> {
                 .door_group(id.parse().ok()?)
                 .ok()?
                 .map(|group| group.name.as_str().to_owned()),
+            "people" => match self.reader.user(id.parse().ok()?).ok()? {
+                Some(UserRecord::Present(person)) => Some(person.profile.full_name()),
+                Some(UserRecord::Removed(_)) | None => Some("somebody removed".to_owned()),
+            },
             "hours" => self
                 .reader
                 .schedule(id.parse().ok()?)
@@ -363,6 +367,9 @@ impl<'r> Timeline<'r> {
             Subject::Schedule(id) => reader.schedule(id)?.and_then(|it| named(it.name.as_str())),
             Subject::HolidayGroup(id) => reader
                 .holiday_group(id)?
+                .and_then(|it| named(it.name.as_str())),
+            Subject::EmergencyList(id) => reader
+                .emergency_list(id)?
                 .and_then(|it| named(it.name.as_str())),
             Subject::Agent(id) => self.agent(id)?,
             Subject::JoinToken(id) => reader

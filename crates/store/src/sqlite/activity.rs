@@ -2,8 +2,8 @@
 
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{
-    AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId, PolicyId,
-    ScheduleId, SiteId, UserId,
+    AgentId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId, JoinTokenId,
+    OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::log::Subject;
 use offgate_core::parameters::Timestamp;
@@ -329,6 +329,7 @@ fn subject(name: &str, id: Option<[u8; 16]>) -> Result<Subject, StoreError> {
         ("policy", Some(id)) => Subject::Policy(PolicyId::from_bytes(id)),
         ("schedule", Some(id)) => Subject::Schedule(ScheduleId::from_bytes(id)),
         ("holiday-group", Some(id)) => Subject::HolidayGroup(HolidayGroupId::from_bytes(id)),
+        ("emergency-list", Some(id)) => Subject::EmergencyList(EmergencyListId::from_bytes(id)),
         ("agent", Some(id)) => Subject::Agent(AgentId::from_bytes(id)),
         ("join-token", Some(id)) => Subject::JoinToken(JoinTokenId::from_bytes(id)),
         ("operator", Some(id)) => Subject::Operator(OperatorId::from_bytes(id)),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use offgate_core::agent::{Agent, AgentState, JoinToken};
 use offgate_core::change::{Change, Edit, RetiredPin};
 use offgate_core::credential::{CardToken, Credential, CredentialState, Means, PlateSharing};
+use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{GroupId, JoinTokenId, PolicyId, UserId};
 use offgate_core::operator::{Operator, OperatorState};
 use offgate_core::parameters::{Revision, Timestamp};
@@ -130,6 +131,7 @@ impl Apply<'_> {
             Change::Policy(edit) => self.policy(edit),
             Change::Schedule(edit) => self.schedule(edit),
             Change::HolidayGroup(edit) => self.holiday_group(edit),
+            Change::EmergencyList(edit) => self.emergency_list(edit),
             Change::JoinTokenCreated(token) => self.join_token(token),
             Change::JoinTokenWithdrawn(token) => self.run(
                 "UPDATE join_token SET state = 'withdrawn' WHERE id = ?1",
@@ -484,19 +486,23 @@ impl Apply<'_> {
             name,
             agent,
             lease,
+            fail_mode,
             readers,
         } = door;
         self.run(
-            "INSERT INTO door (id, revision, site, name, agent, lease_seconds) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET revision = ?2, \
-             site = ?3, name = ?4, agent = ?5, lease_seconds = ?6",
+            "INSERT INTO door (id, revision, site, name, agent, lease_seconds, fail_mode, \
+             emergency_list) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE \
+             SET revision = ?2, site = ?3, name = ?4, agent = ?5, lease_seconds = ?6, \
+             fail_mode = ?7, emergency_list = ?8",
             params![
                 id.as_bytes(),
                 self.revision,
                 site.as_bytes(),
                 name.as_str(),
                 agent.map(|id| *id.as_bytes()),
-                lease.seconds()
+                lease.seconds(),
+                fail_mode.name(),
+                fail_mode.list().map(|list| *list.as_bytes())
             ],
         )?;
         self.run("DELETE FROM reader WHERE door = ?1", params![id.as_bytes()])?;
@@ -662,6 +668,42 @@ impl Apply<'_> {
                     ],
                 )
             })
+    }
+
+    fn emergency_list(&self, edit: &Edit<EmergencyList>) -> Result<(), StoreError> {
+        let list = match edit {
+            Edit::Created(list) => list,
+            Edit::Changed(_, list) => list.as_ref(),
+            Edit::Deleted(list) => {
+                return self.run(
+                    "DELETE FROM emergency_list WHERE id = ?1",
+                    params![list.id.as_bytes()],
+                );
+            }
+        };
+        let EmergencyList {
+            id,
+            revision: _,
+            name,
+            people,
+            limit,
+        } = list;
+        self.run(
+            "INSERT INTO emergency_list (id, revision, name, limit_seconds) \
+             VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (id) DO UPDATE SET revision = ?2, name = ?3, limit_seconds = ?4",
+            params![id.as_bytes(), self.revision, name.as_str(), limit.seconds()],
+        )?;
+        self.run(
+            "DELETE FROM emergency_list_person WHERE emergency_list = ?1",
+            params![id.as_bytes()],
+        )?;
+        people.iter().try_for_each(|user| {
+            self.run(
+                "INSERT INTO emergency_list_person (emergency_list, user) VALUES (?1, ?2)",
+                params![id.as_bytes(), user.as_bytes()],
+            )
+        })
     }
 
     fn holiday_group(&self, edit: &Edit<HolidayGroup>) -> Result<(), StoreError> {

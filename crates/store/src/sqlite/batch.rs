@@ -8,9 +8,10 @@ use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::door_event::DoorEvent;
+use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
-    AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId,
-    OperatorId, PolicyId, ScheduleId, SiteId, UserId,
+    AgentId, CommandId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId,
+    HolidayGroupId, JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
 use offgate_core::log::{self, Subject};
@@ -20,7 +21,7 @@ use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
-use offgate_core::table::entry::EntryKey;
+use offgate_core::table::entry::{EntryKey, EntryKind};
 use offgate_core::text::Email;
 use offgate_core::tree::{Leaf, Peaks, TreeHash};
 use offgate_core::user::{Erasure, UserRecord};
@@ -58,6 +59,7 @@ fn subject(subject: Subject) -> (&'static str, Option<[u8; 16]>) {
         Subject::Policy(id) => ("policy", Some(*id.as_bytes())),
         Subject::Schedule(id) => ("schedule", Some(*id.as_bytes())),
         Subject::HolidayGroup(id) => ("holiday-group", Some(*id.as_bytes())),
+        Subject::EmergencyList(id) => ("emergency-list", Some(*id.as_bytes())),
         Subject::Agent(id) => ("agent", Some(*id.as_bytes())),
         Subject::JoinToken(id) => ("join-token", Some(*id.as_bytes())),
         Subject::Operator(id) => ("operator", Some(*id.as_bytes())),
@@ -288,7 +290,15 @@ impl Batch for SqliteBatch<'_> {
                 number(revision),
                 encoded
             ],
-        )
+        )?;
+        if key.kind == EntryKind::Door {
+            self.run(
+                "INSERT OR REPLACE INTO door_version (agent, door, revision, encoded) \
+                 VALUES (?1, ?2, ?3, ?4)",
+                params![agent.as_bytes(), key.id, number(revision), encoded],
+            )?;
+        }
+        Ok(())
     }
 
     fn table_head(&self, agent: AgentId) -> Result<Option<TableHead>, StoreError> {
@@ -349,6 +359,14 @@ impl Batch for SqliteBatch<'_> {
             "UPDATE confirmation SET confirmed_at = ?3 \
              WHERE agent = ?1 AND revision <= ?2 AND confirmed_at IS NULL",
             params![agent.as_bytes(), number(revision), now.microseconds()],
+        )?;
+        // The newest settings it has acknowledged, and what came after them, are what it may be
+        // working by.
+        self.run(
+            "DELETE FROM door_version WHERE agent = ?1 AND revision < ( \
+             SELECT max(revision) FROM door_version newest WHERE newest.agent = ?1 \
+             AND newest.door = door_version.door AND newest.revision <= ?2)",
+            params![agent.as_bytes(), number(revision)],
         )
     }
 
@@ -470,6 +488,8 @@ delegate! {
     schedules() -> Vec<Schedule>;
     holiday_group(id: HolidayGroupId) -> Option<HolidayGroup>;
     holiday_groups() -> Vec<HolidayGroup>;
+    emergency_list(id: EmergencyListId) -> Option<EmergencyList>;
+    emergency_lists() -> Vec<EmergencyList>;
     agent(id: AgentId) -> Option<Agent>;
     agents() -> Vec<Agent>;
     join_token(id: JoinTokenId) -> Option<JoinToken>;

@@ -3,9 +3,10 @@
 use offgate_core::agent::{
     Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
 };
+use offgate_core::fail_mode::{EmergencyLimit, EmergencyList, FailMode};
 use offgate_core::id::{
-    AgentId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, PolicyId, ReaderId,
-    ScheduleId, SiteId,
+    AgentId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId, JoinTokenId, PolicyId,
+    ReaderId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
@@ -73,7 +74,36 @@ pub(super) fn door(connection: &Connection, row: &Row<'_>) -> Result<Door, Store
         agent: optional_id!(row, 4, AgentId),
         lease: LeaseLength::from_seconds(row.get(5)?)
             .ok_or(StoreError::Damaged("a door with an impossible lease"))?,
+        fail_mode: match (
+            row.get::<_, String>(6)?.as_str(),
+            optional_id!(row, 7, EmergencyListId),
+        ) {
+            ("emergency-list", Some(list)) => FailMode::EmergencyList(list),
+            ("keep-last-table", None) => FailMode::KeepLastTable,
+            ("refuse-all", None) => FailMode::RefuseAll,
+            _ => return Err(StoreError::Damaged("a door with an unknown fail mode")),
+        },
         readers,
+    })
+}
+
+pub(super) fn emergency_list(
+    connection: &Connection,
+    row: &Row<'_>,
+) -> Result<EmergencyList, StoreError> {
+    let list = id!(row, 0, EmergencyListId);
+    Ok(EmergencyList {
+        id: list,
+        revision: revision(row.get(1)?),
+        name: title(row, 2)?,
+        people: ids(
+            connection,
+            "SELECT user FROM emergency_list_person WHERE emergency_list = ?1",
+            params![list.as_bytes()],
+            UserId::from_bytes,
+        )?,
+        limit: EmergencyLimit::from_seconds(row.get(3)?)
+            .ok_or(StoreError::Damaged("a list with an impossible limit"))?,
     })
 }
 

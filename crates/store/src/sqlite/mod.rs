@@ -39,12 +39,13 @@ pub(crate) use read::Rows;
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_lists.sql"),
     include_str!("../../migrations/0003_sealed_details.sql"),
     include_str!("../../migrations/0004_tree.sql"),
     include_str!("../../migrations/0005_erasure.sql"),
+    include_str!("../../migrations/0006_fail_modes.sql"),
 ];
 
 /// How long to wait for another process that writes.

@@ -2,17 +2,18 @@
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
-use offgate_core::confirmation::{self, Contact, DoorFacts};
+use offgate_core::confirmation::{self, Alone, Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
-    AgentId, CredentialId, DoorGroupId, DoorId, GroupId, HolidayGroupId, JoinTokenId, OperatorId,
-    PolicyId, ScheduleId, SiteId, UserId,
+    AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
+    JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::pin::PinDigest;
-use offgate_core::place::{Door, DoorGroup, LeaseLength, Site};
+use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::text::{Email, fold};
@@ -21,7 +22,7 @@ use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
-use super::{erasure, furniture, given_up, people};
+use super::{erasure, furniture, given_up, people, tables};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -35,10 +36,11 @@ pub(crate) struct Rows<'c> {
 /// By the index of ends: the plus keeps SQLite from going through everybody who is active.
 const ACCESS_ENDED_SQL: &str = "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends <= ?1 \
      AND +status = 'active' LIMIT 100";
-const DOORS_OF_SQL: &str = "SELECT id, revision, site, name, agent, lease_seconds FROM door \
+const DOORS_OF_SQL: &str = "SELECT id, revision, site, name, agent, lease_seconds, fail_mode, \
+     emergency_list FROM door \
      WHERE agent = ?1 ORDER BY id";
 const DOOR_FACTS_SQL: &str = "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, k.renewed_at, \
-     d.lease_seconds, d.agent FROM confirmation c \
+     d.agent, c.agent FROM confirmation c \
      LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
      WHERE c.user = ?1 AND c.revision = ?2";
 
@@ -105,14 +107,12 @@ impl Rows<'_> {
             DOOR_FACTS_SQL,
             params![user.as_bytes(), number(revision)],
             |row| {
+                let door = id!(row, 0, DoorId);
                 let connected: Option<i64> = row.get(2)?;
-                let lease = row
-                    .get::<_, Option<u32>>(5)?
-                    .and_then(LeaseLength::from_seconds)
-                    .unwrap_or(LeaseLength::ORDINARY);
-                let decided_by_somebody = optional_id!(row, 6, AgentId).is_some();
+                let decided_by_somebody = optional_id!(row, 5, AgentId).is_some();
+                let versions = tables::door_versions(self.connection, id!(row, 6, AgentId), door)?;
                 Ok(DoorFacts {
-                    door: id!(row, 0, DoorId),
+                    door,
                     confirmed_at: instant(row.get(1)?),
                     contact: match connected {
                         Some(1) if decided_by_somebody => Contact::Connected,
@@ -121,8 +121,7 @@ impl Rows<'_> {
                         },
                         None => Contact::Silent { since: None },
                     },
-                    works_alone_until: instant(row.get(4)?)
-                        .map(|renewed| confirmation::works_alone_until(renewed, lease)),
+                    alone: Alone::by(&versions, Some(user), instant(row.get(4)?)),
                 })
             },
         )
@@ -249,11 +248,12 @@ impl Records for Rows<'_> {
     furniture! {
         group groups Group GroupId "id, revision, name, parent FROM user_group";
         site sites Site SiteId "id, revision, name, zone, default_policy FROM site";
-        door doors Door DoorId "id, revision, site, name, agent, lease_seconds FROM door";
+        door doors Door DoorId "id, revision, site, name, agent, lease_seconds, fail_mode, emergency_list FROM door";
         door_group door_groups DoorGroup DoorGroupId "id, revision, name FROM door_group";
         policy policies Policy PolicyId "id, revision, name, schedule FROM policy";
         schedule schedules Schedule ScheduleId "id, revision, name, holiday_group FROM schedule";
         holiday_group holiday_groups HolidayGroup HolidayGroupId "id, revision, name FROM holiday_group";
+        emergency_list emergency_lists EmergencyList EmergencyListId "id, revision, name, limit_seconds FROM emergency_list";
         agent agents Agent AgentId "id, revision, name, key, hash_key, enrolled_at, revoked_at FROM agent";
     }
 

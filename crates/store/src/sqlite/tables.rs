@@ -3,7 +3,7 @@
 use offgate_core::confirmation::Contact;
 use offgate_core::id::{AgentId, DoorId, UserId};
 use offgate_core::parameters::{Revision, Timestamp};
-use offgate_core::table::entry::{EntryKey, TableHash};
+use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, TableHash};
 use rusqlite::{Connection, params};
 
 use super::rows::{all, id, instant, number, one, revision};
@@ -130,6 +130,25 @@ pub(crate) fn doubts(connection: &Connection) -> Result<Vec<(AgentId, Timestamp)
                 id!(row, 0, AgentId),
                 Timestamp::from_microseconds(row.get(1)?),
             ))
+        },
+    )
+}
+
+/// A door's settings that its agent may be working by: those it acknowledged last, and all later
+/// ones.
+pub(crate) fn door_versions(
+    connection: &Connection,
+    agent: AgentId,
+    door: DoorId,
+) -> Result<Vec<DoorEntry>, StoreError> {
+    all(
+        connection,
+        "SELECT encoded FROM door_version WHERE agent = ?1 AND door = ?2 \
+         AND encoded IS NOT NULL ORDER BY revision",
+        params![agent.as_bytes(), door.as_bytes()],
+        |row| match Entry::decode(&row.get::<_, Vec<u8>>(0)?) {
+            Ok(Entry::Door(door)) => Ok(door),
+            Ok(_) | Err(_) => Err(StoreError::Damaged("settings of a door that are none")),
         },
     )
 }

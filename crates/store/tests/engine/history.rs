@@ -259,7 +259,15 @@ fn a_log_from_before_the_tree_gets_one() {
     let database = Connection::open(directory.path().join(DATABASE_FILE)).expect("the database");
     database
         .execute_batch(
-            "ALTER TABLE log DROP COLUMN subtrees; DROP TABLE checkpoint; DROP TABLE witness; \
+            "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; \
+             ALTER TABLE door RENAME TO newer_door; \
+             CREATE TABLE door (id BLOB PRIMARY KEY, revision INTEGER NOT NULL, \
+             site BLOB NOT NULL REFERENCES site (id), name TEXT NOT NULL, \
+             agent BLOB REFERENCES agent (id), lease_seconds INTEGER NOT NULL) STRICT; \
+             INSERT INTO door SELECT id, revision, site, name, agent, lease_seconds \
+             FROM newer_door; DROP TABLE newer_door; CREATE INDEX door_by_agent ON door (agent); \
+             DROP TABLE door_version; DROP TABLE emergency_list_person; DROP TABLE emergency_list; \
+             ALTER TABLE log DROP COLUMN subtrees; DROP TABLE checkpoint; DROP TABLE witness; \
              DROP TABLE awaiting_erasure; ALTER TABLE user DROP COLUMN erased_at; \
              ALTER TABLE store DROP COLUMN erasure_wait_days; \
              ALTER TABLE store DROP COLUMN door_event_days; PRAGMA user_version = 3",

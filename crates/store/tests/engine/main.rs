@@ -7,6 +7,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod fail_modes;
 mod full_disk;
 mod history;
 mod lists;
@@ -21,8 +22,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use offgate_core::command::{Command, Expected, Unconfirmed};
+use offgate_core::confirmation::Alone;
 use offgate_core::credential::{NewCredential, NewMeans, Plate, PlateSharing};
 use offgate_core::decide::Decision;
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{CommandId, StoreId};
 use offgate_core::memory::Memory;
 use offgate_core::parameters::{Clock, Revision};
@@ -82,6 +85,15 @@ fn any_command() -> impl Strategy<Value = Command> {
             door_groups: BTreeSet::new(),
             hours: if always { PolicyHours::Always } else { PolicyHours::Scheduled(SCHEDULE) },
         }, Expected::Whatever)),
+        1 => (prop::collection::btree_set(1..=4_u8, 1..4), any::<bool>()).prop_map(|(people, new)| {
+            let people: Vec<u8> = people.into_iter().collect();
+            let list = fail_modes::list(&people);
+            if new { Command::CreateEmergencyList(list) } else { Command::EditEmergencyList(list, Expected::Whatever) }
+        }),
+        1 => any::<bool>().prop_map(|listed| {
+            let mode = if listed { FailMode::EmergencyList(fail_modes::LIST) } else { FailMode::KeepLastTable };
+            Command::EditDoor(front_door(1, mode), Expected::Whatever)
+        }),
     ]
 }
 
@@ -133,6 +145,10 @@ fn same_records(memory: &Memory, store: &Store) {
     assert_eq!(Ok(reader.groups().expect("an answer")), memory.groups());
     assert_eq!(Ok(reader.policies().expect("an answer")), memory.policies());
     assert_eq!(Ok(reader.doors().expect("an answer")), memory.doors());
+    assert_eq!(
+        Ok(reader.emergency_lists().expect("an answer")),
+        memory.emergency_lists()
+    );
     assert_eq!(Ok(reader.sites().expect("an answer")), memory.sites());
     assert_eq!(
         Ok(reader.schedules().expect("an answer")),
@@ -241,7 +257,9 @@ fn only_agents_concerned_are_touched_and_confirmations_wait_for_their_word() {
     let facts = reader.door_facts(user(1), refused_at).expect("an answer");
     assert_eq!(facts.len(), 1);
     assert_eq!(facts[0].confirmed_at, Some(now));
-    let until = facts[0].works_alone_until.expect("a lease was renewed");
+    let Alone::UntilLimit(Some(until)) = facts[0].alone else {
+        panic!("a lease was renewed: {:?}", facts[0]);
+    };
     assert_eq!(until.since(now).as_secs(), 72 * 3600 * 101 / 100 + 1);
 }
 

@@ -11,6 +11,7 @@ use offgate_core::agent::{
 };
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
+use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, GroupId, JoinTokenId, OperatorId,
     PolicyId, ReaderId, ScheduleId, SiteId, UserId,
@@ -135,6 +136,23 @@ pub(crate) fn hash_key(number: u8) -> HashKey {
     HashKey::from_bytes([number; 32])
 }
 
+/// The one door of a site.
+pub(crate) fn front_door(number: u8, fail_mode: FailMode) -> Door {
+    Door {
+        id: door(number),
+        revision: Revision::ZERO,
+        site: site(number),
+        name: title("Front"),
+        agent: None,
+        lease: LeaseLength::ORDINARY,
+        fail_mode,
+        readers: vec![Reader {
+            id: ReaderId::from_bytes([50 + number; 16]),
+            direction: Direction::In,
+        }],
+    }
+}
+
 /// Two sites with a door and an agent each, a policy for each door, nested groups, an operator.
 pub(crate) fn furniture() -> Vec<(Actor, Command)> {
     let mut commands = vec![
@@ -165,18 +183,7 @@ pub(crate) fn furniture() -> Vec<(Actor, Command)> {
                 zone: ZoneName::parse("Europe/Berlin").expect("a zone"),
                 default_policy: None,
             }),
-            Command::CreateDoor(Door {
-                id: door(number),
-                revision: Revision::ZERO,
-                site: site(number),
-                name: title("Front"),
-                agent: None,
-                lease: LeaseLength::ORDINARY,
-                readers: vec![Reader {
-                    id: ReaderId::from_bytes([50 + number; 16]),
-                    direction: Direction::In,
-                }],
-            }),
+            Command::CreateDoor(front_door(number, FailMode::RefuseAll)),
             Command::CreateDoorGroup(DoorGroup {
                 id: DoorGroupId::from_bytes([60 + number; 16]),
                 revision: Revision::ZERO,

@@ -203,6 +203,10 @@ fn door(door: Value, standing: DoorStanding, zone: &ZoneName) -> Value {
         DoorStanding::Confirmed { at } => ("confirmed", Some(at)),
         DoorStanding::MayStillOpen { until, .. } => ("may still open", until),
         DoorStanding::EndedByLimit { at } => ("ended by its time limit", Some(at)),
+        DoorStanding::OnEmergencyList { until, .. } => {
+            ("not confirmed: on this door's emergency list", until)
+        }
+        DoorStanding::KeepsLastTable { .. } => ("not confirmed: keeps its last table", None),
     };
     json!({ "door": door, "state": state, "when": at.map(|at| shown(zone, at)) })
 }

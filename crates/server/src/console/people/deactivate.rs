@@ -8,6 +8,7 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use offgate_core::calendar::{Edge, write_time};
 use offgate_core::command::Command;
+use offgate_core::confirmation::Alone;
 use offgate_core::credential::CredentialState;
 use offgate_core::id::CommandId;
 use offgate_core::records::Records as _;
@@ -124,15 +125,30 @@ fn unreachable(console: &Console, reader: &Reader, person: &User) -> Result<Vec<
         match door_state::of(reader, &door, now)? {
             DoorState::UpToDate | DoorState::Behind | DoorState::NoAgent => {}
             DoorState::NeverHeard => told.push(format!("{name} has never answered.")),
-            DoorState::OnItsOwn { since, until } => told.push(format!(
-                "{name} has not answered since {}. It may still open for them until {}.",
-                time(since),
-                time(until)
-            )),
-            DoorState::Refusing { since, .. } => told.push(format!(
-                "{name} has not answered since {}. It refuses everybody until it is heard.",
-                time(since)
-            )),
+            DoorState::OnItsOwn { since, .. }
+            | DoorState::KeepsLastTable { since }
+            | DoorState::Refusing { since, .. } => {
+                let may = match door_state::alone(reader, &door, Some(person.id))? {
+                    Alone::UntilLimit(Some(until)) if until > now => {
+                        format!("It may still open for them until {}.", time(until))
+                    }
+                    Alone::UntilLimit(_) => "It refuses everybody until it is heard.".to_owned(),
+                    Alone::OnEmergencyList(until) => {
+                        let until = until.map(|until| format!(" until {}", time(until)));
+                        format!(
+                            "They are on its emergency list: it may still open for them{}.",
+                            until.unwrap_or_default()
+                        )
+                    }
+                    Alone::KeepsLastTable => "It keeps its last table: it may still open for them \
+                                              until it is heard again."
+                        .to_owned(),
+                };
+                told.push(format!(
+                    "{name} has not answered since {}. {may}",
+                    time(since)
+                ));
+            }
         }
     }
     Ok(told)

@@ -7,6 +7,7 @@ use axum::response::Response;
 use axum::routing::get;
 use offgate_core::actor::Actor;
 use offgate_core::calendar::{write_full, write_minute, write_rfc3339, write_time};
+use offgate_core::confirmation::Alone;
 use offgate_core::credential::{Credential, CredentialState};
 use offgate_core::operator::Role;
 use offgate_core::parameters::Timestamp;
@@ -261,20 +262,38 @@ fn doors_now(reader: &Reader, person: &User, now: Timestamp) -> Result<Vec<DoorN
             None => false,
         };
         let refuses = |why: &str| (Does::Refuses, "Refuses", why.to_owned());
-        let (does, label, why) = match door_state::of(reader, door, now)? {
+        let alone = door_state::alone(reader, door, Some(person.id))?;
+        let state = match (door_state::of(reader, door, now)?, alone) {
+            // For those on its emergency list it goes on.
+            (DoorState::Refusing { since, .. }, Alone::OnEmergencyList(Some(until)))
+                if until > now =>
+            {
+                DoorState::OnItsOwn { since, until }
+            }
+            (state, _) => state,
+        };
+        let (does, label, why) = match state {
             DoorState::NoAgent => refuses("No agent decides for it yet, so it opens for nobody."),
             DoorState::NeverHeard => refuses("Its agent has not been heard yet."),
             DoorState::Refusing { .. } => {
                 refuses("It is cut off, and refuses everybody on the way in.")
             }
-            DoorState::UpToDate | DoorState::Behind | DoorState::OnItsOwn { .. } if !has_latest => {
+            DoorState::UpToDate
+            | DoorState::Behind
+            | DoorState::OnItsOwn { .. }
+            | DoorState::KeepsLastTable { .. }
+                if !has_latest =>
+            {
                 let then = match decided {
                     Does::Opens => "It has not confirmed the latest change; then it opens.",
                     _ => "It has not confirmed the latest change; then it refuses.",
                 };
                 (Does::NotConfirmed, "Not confirmed", then.to_owned())
             }
-            DoorState::UpToDate | DoorState::Behind | DoorState::OnItsOwn { .. } => match decided {
+            DoorState::UpToDate
+            | DoorState::Behind
+            | DoorState::OnItsOwn { .. }
+            | DoorState::KeepsLastTable { .. } => match decided {
                 Does::Opens => (Does::Opens, "Opens", because),
                 _ => (Does::Refuses, "Refuses", because),
             },

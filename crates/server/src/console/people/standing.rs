@@ -179,6 +179,13 @@ fn confirmed(standings: &[(String, DoorStanding)]) -> usize {
         .count()
 }
 
+fn unheard(silent_since: Option<Timestamp>, time: impl Fn(Timestamp) -> String) -> String {
+    match silent_since {
+        Some(since) => format!("Has not answered since {}.", time(since)),
+        None => "Has never answered.".to_owned(),
+    }
+}
+
 fn line(
     name: String,
     href: Option<String>,
@@ -228,18 +235,51 @@ fn line(
             },
             Confirms::Refuse,
         ) => {
-            let since = match silent_since {
-                Some(since) => format!("Has not answered since {}.", time(since)),
-                None => "Has never answered.".to_owned(),
-            };
             let until = match until {
                 Some(until) => format!(" May still open for them until {}.", time(until)),
                 None => " What it does is not known.".to_owned(),
             };
-            ("Not confirmed", "danger", 1, since + &until)
+            (
+                "Not confirmed",
+                "danger",
+                1,
+                unheard(silent_since, time) + &until,
+            )
         }
         (
-            DoorStanding::MayStillOpen { .. } | DoorStanding::EndedByLimit { .. },
+            DoorStanding::OnEmergencyList {
+                silent_since,
+                until,
+            },
+            Confirms::Refuse,
+        ) => {
+            let until = until.map(|until| format!(" until {}", time(until)));
+            (
+                "Not confirmed",
+                "danger",
+                1,
+                format!(
+                    "{} They are on this door's emergency list: it may still open for them{}.",
+                    unheard(silent_since, time),
+                    until.unwrap_or_default()
+                ),
+            )
+        }
+        (DoorStanding::KeepsLastTable { silent_since }, Confirms::Refuse) => (
+            "Not confirmed",
+            "danger",
+            1,
+            format!(
+                "{} It keeps its last table when it is cut off: it may still open for them until \
+                 it is heard again.",
+                unheard(silent_since, time)
+            ),
+        ),
+        (
+            DoorStanding::MayStillOpen { .. }
+            | DoorStanding::EndedByLimit { .. }
+            | DoorStanding::OnEmergencyList { .. }
+            | DoorStanding::KeepsLastTable { .. },
             Confirms::Admit,
         ) => (
             "Cut off",
