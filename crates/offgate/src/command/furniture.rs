@@ -114,7 +114,7 @@ pub(crate) fn pick<T: Named>(reader: &Reader, wanted: &str) -> Result<T, Failure
 }
 
 /// Finds the one that is meant among `all`.
-fn choose<T: Named>(all: Vec<T>, wanted: &str) -> Result<T, Failure> {
+pub(super) fn choose<T: Named>(all: Vec<T>, wanted: &str) -> Result<T, Failure> {
     let id = wanted.parse::<T::Id>().ok();
     let name = fold(wanted.trim());
     let mut meant: Vec<T> = all

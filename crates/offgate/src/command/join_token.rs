@@ -1,11 +1,14 @@
 //! `offgate join-token`: invitations for agents.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use offgate_core::agent::{JoinToken, JoinTokenState};
 use offgate_core::command::Command;
-use offgate_core::id::JoinTokenId;
+use offgate_core::id::{DoorId, JoinTokenId};
 use offgate_core::place::Door;
 use offgate_core::records::Records as _;
+use offgate_core::text::Title;
 use offgate_link::join_token::JoinTokenText;
 use offgate_store::Reader;
 
@@ -73,14 +76,18 @@ pub(crate) fn run(books: &Books, command: &JoinTokenCommand) -> Result<(), Failu
 }
 
 fn create(books: &Books, new: &Create) -> Result<(), Failure> {
-    let reader = books.reader();
+    let doors = pick_all::<Door>(&books.reader(), &new.door)?;
+    invite(books, title("NAME", &new.name)?, doors)
+}
+
+/// Makes a token for an agent of this name and these doors, and shows it this once.
+pub(super) fn invite(books: &Books, name: Title, doors: BTreeSet<DoorId>) -> Result<(), Failure> {
     let root = books.keys().fingerprint();
     let text = JoinTokenText::random(root, books.randomness());
-    let doors = pick_all::<Door>(&reader, &new.door)?;
     let token = JoinToken {
         id: JoinTokenId::random(books.randomness()),
         secret: text.secret_hash(),
-        name: title("NAME", &new.name)?,
+        name,
         doors,
         expires_at: books.now().plus(JoinToken::LIFE),
         state: JoinTokenState::Open,

@@ -163,6 +163,52 @@ fn one_joins_from_standard_input_and_starts_again_without_a_token() {
 }
 
 #[test]
+fn another_device_takes_the_place_of_one_that_is_worn_out_or_stolen() {
+    let house = House::new();
+    let books = &house.installation;
+    let of = |state: &str| {
+        let agents = books.json(&["agent-key", "list"]);
+        let rows = agents["items"].as_array().expect("rows");
+        let mut rows = rows.iter().filter(|row| row["state"] == state);
+        let first = rows.next().map(|row| row["id"].to_string());
+        (first, rows.count())
+    };
+    let token = house.token();
+    let mut first = Running::start(house.agent("first").args(["--join", &token]));
+    house.wait_for("first", "granted");
+    let (worn_out, _) = of("enrolled");
+
+    // Worn out: the old one works until the new one is there.
+    let made = books.json(&["agent-key", "replace", "Entrance"]);
+    assert_eq!(made["name"], "Entrance");
+    assert_eq!(made["doors"][0]["name"], "Front door");
+    assert_eq!(of("enrolled"), (worn_out.clone(), 0), "nothing yet");
+    let token = made["token"].as_str().expect("a token");
+    let mut second = Running::start(house.agent("second").args(["--join", token]));
+    house.wait_for("second", "granted");
+    assert_eq!(of("revoked"), (worn_out, 0));
+    let (stolen, others) = of("enrolled");
+    assert_eq!(others, 0);
+
+    // Stolen: its key is refused before the new one is there.
+    let made = books.json(&["agent-key", "replace", "Entrance"]);
+    let id = stolen.as_deref().expect("an agent").trim_matches('"');
+    books.json(&["--yes", "agent-key", "revoke", id]);
+    assert_eq!(of("enrolled"), (None, 0));
+    let late = books.run(&["agent-key", "replace", id]);
+    assert_eq!(late.code, 2, "{late:?}");
+    assert!(late.err.contains("no doors any more"), "{late:?}");
+    let token = made["token"].as_str().expect("a token");
+    let mut third = Running::start(house.agent("third").args(["--join", token]));
+    house.wait_for("third", "granted");
+    let shown = books.json(&["door", "show", "Front door"]);
+    assert_eq!(shown["agent"]["name"], "Entrance", "{shown}");
+    for agent in [&mut first, &mut second, &mut third] {
+        assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    }
+}
+
+#[test]
 fn a_token_works_once_from_a_file_too_and_others_do_not_work_at_all() {
     let mut house = House::new();
     let token = house.token();
