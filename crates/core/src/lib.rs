@@ -21,6 +21,7 @@ pub mod fail_mode;
 pub mod id;
 pub mod keeping;
 pub mod log;
+pub mod log_proof;
 pub mod memory;
 pub mod operator;
 pub mod parameters;

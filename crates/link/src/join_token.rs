@@ -1,6 +1,6 @@
 //! The text with which an agent joins: a secret, and the fingerprint of whom to trust.
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use offgate_core::agent::JoinSecretHash;
 use offgate_core::parameters::Randomness;
 
@@ -32,6 +32,27 @@ impl std::fmt::Display for RootFingerprint {
             }
         }
         Ok(())
+    }
+}
+
+/// The text is not a fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a fingerprint: 64 hexadecimal digits, in groups or not")]
+pub struct NotAFingerprint;
+
+/// As it is shown, or without what parts the groups.
+impl std::str::FromStr for RootFingerprint {
+    type Err = NotAFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, NotAFingerprint> {
+        let parts = |letter: &char| !matches!(letter, '-' | ':' | ' ');
+        let digits: String = text.trim().chars().filter(parts).collect();
+        HEXLOWER_PERMISSIVE
+            .decode(digits.as_bytes())
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or(NotAFingerprint)
     }
 }
 

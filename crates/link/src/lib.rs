@@ -14,6 +14,7 @@ pub mod history;
 pub mod identity;
 pub mod join_token;
 pub mod log_key;
+pub mod log_proof;
 pub mod message;
 pub mod reconnect;
 pub mod server_end;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::activity::ActivityArguments;
 use crate::command::agent_key::AgentKeyCommand;
+use crate::command::audit::AuditCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::door::DoorCommand;
 use crate::command::door_group::DoorGroupCommand;
@@ -75,6 +76,9 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Check clock, disk, database, history, certificate and agents
     Doctor,
+    /// Whether the log is as it was written, and proofs to keep outside
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -16,7 +16,8 @@ Exit codes:
   2  usage: the command line, the settings or a value in them is wrong
   3  not found: nothing has this name, or more than one thing has
   4  unavailable: data directory, store, server or agent cannot be reached; nothing was done
-  5  unknown: it was asked for, and whether it was done is not known; look before repeating it";
+  5  unknown: it was asked for, and whether it was done is not known; look before repeating it
+  6  does not add up: the log is not as it was written, or a proof does not show it";
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,12 @@ pub(crate) enum Failure {
     /// Findings went to standard output.
     #[error("")]
     Unwell,
+    /// The log is not as it was written; what is wrong went to standard output.
+    #[error("")]
+    DoesNotAddUp,
+    /// A proof does not show what it should.
+    #[error("does not add up: {0}")]
+    Disproven(String),
     /// A value cannot be read.
     #[error("{what}: {why}")]
     Usage {
@@ -103,13 +110,14 @@ impl Failure {
             Self::NotFound { .. } | Self::Ambiguous { .. } => 3,
             Self::Unavailable(_) => 4,
             Self::OutcomeUnknown(_) => 5,
+            Self::DoesNotAddUp | Self::Disproven(_) => 6,
         }
     }
 
     /// What to say of it on standard error; nothing if the answer said it already.
     pub(crate) fn words(&self) -> Option<String> {
         match self {
-            Self::NotGranted | Self::Unwell => None,
+            Self::NotGranted | Self::Unwell | Self::DoesNotAddUp => None,
             other => Some(other.to_string()),
         }
     }

@@ -68,6 +68,7 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
             demo::run(global.data.as_deref(), global.log.as_deref(), &arguments)
         }
         Command::Doctor => doctor::run(&global.server()?, global.format),
+        Command::Audit(command) => command::audit::run(|| global.server(), &command, global.format),
         Command::Config(ConfigCommand::Check(whose)) => {
             let program = if whose.agent {
                 Program::Agent

@@ -76,7 +76,8 @@ pub(crate) fn chosen_zone(reader: &Reader, named: Option<&str>) -> Result<ZoneNa
     }
 }
 
-fn utc() -> Result<ZoneName, Failure> {
+/// The zone of what is shown without a store.
+pub(crate) fn utc() -> Result<ZoneName, Failure> {
     ZoneName::parse("UTC").map_err(|error| Failure::unavailable("time zones", error))
 }
 

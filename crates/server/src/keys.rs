@@ -102,6 +102,12 @@ pub(crate) struct Held {
 }
 
 impl Keys {
+    /// Whether there are keys in a data directory.
+    #[must_use]
+    pub fn exist(data: &Path) -> bool {
+        data.join(folder::FOLDER).join(KEYRING).exists()
+    }
+
     /// Reads the keys in a data directory, or makes them when there are none. Whenever that takes
     /// a passphrase, `show` is called before anything is locked with it: it must reach its owner,
     /// and nobody else.

@@ -32,6 +32,11 @@ pub struct Audit {
     pub readable: u64,
     /// How many were erased: of those only the commitment is checked.
     pub erased: u64,
+    /// The first entries, at most [`Self::NAMED`], with an erased payload although nobody whom it
+    /// may be about was erased, by the vault's list.
+    pub erased_for_nobody: Vec<Revision>,
+    /// How many people are on the vault's list of erasures.
+    pub erasures: u64,
     /// How many are sealed under a key that is not to be had: neither is more of those.
     pub unreadable: u64,
     /// The root of the tree of the log; up to what is wrong, if anything is.
@@ -40,4 +45,9 @@ pub struct Audit {
     pub checkpoints: Vec<SignedCheckpoint>,
     /// What is wrong first, if anything is.
     pub finding: Option<Finding>,
+}
+
+impl Audit {
+    /// How many entries with a payload that was erased for nobody are named.
+    pub const NAMED: usize = 100;
 }

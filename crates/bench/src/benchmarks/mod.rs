@@ -1,5 +1,6 @@
 //! What is measured.
 
+mod audit;
 mod changes;
 mod deactivation;
 mod decision;
@@ -34,5 +35,10 @@ pub(crate) const ALL: &[Benchmark] = &[
         name: "deactivation",
         what: "a durable deactivation beside the disk, and many at once",
         run: deactivation::run,
+    },
+    Benchmark {
+        name: "audit",
+        what: "verifying a log of a million entries beside reading it",
+        run: audit::run,
     },
 ];

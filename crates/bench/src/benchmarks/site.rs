@@ -1,5 +1,6 @@
 //! A store on a real disk: a small site with its doors and agents, and many people.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -28,8 +29,8 @@ use offgate_store::{CheckpointSigner, LogSignature, Outcome, SignerFailed, Store
 use super::random::Random;
 
 const START: i64 = 1_790_000_000;
-/// Callers that prepare what is not measured.
-const CALLERS: usize = 64;
+/// Callers that do something for everybody: as many as one transaction takes.
+const CALLERS: usize = 256;
 
 struct Ticking(Instant);
 impl Clock for Ticking {
@@ -68,7 +69,7 @@ pub(crate) struct SiteStore {
     /// Everybody: each holds one card and may open every door.
     pub(crate) people: Vec<UserId>,
     randomness: Arc<Different>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl SiteStore {
@@ -86,7 +87,7 @@ impl SiteStore {
                 .map(|_| UserId::from_bytes(random.id()))
                 .collect(),
             randomness,
-            _directory: directory,
+            directory,
         };
         for (actor, command) in furniture(doors)? {
             site.execute(actor, command)?;
@@ -111,13 +112,17 @@ impl SiteStore {
 
     /// Deactivates one person.
     pub(crate) fn deactivate(&self, user: UserId) -> anyhow::Result<Revision> {
-        let command = Command::DeactivateUser {
-            user,
-            reason: DeactivationReason::LeftTheOrganisation,
-            note: None,
-            employment_ended_at: None,
-        };
-        self.execute(Actor::ServerCommandLine, command)
+        self.execute(Actor::ServerCommandLine, deactivation(user))
+    }
+
+    /// Deactivates everybody, many at once.
+    pub(crate) fn deactivate_all(&self) -> anyhow::Result<()> {
+        self.all(self.people.iter().map(|user| deactivation(*user)).collect())
+    }
+
+    /// The store's directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Reactivates people, many at once.
@@ -253,4 +258,13 @@ fn create(user: UserId, policy: PolicyId, number: usize) -> anyhow::Result<Comma
 
 fn title(text: &str) -> anyhow::Result<Title> {
     Ok(Title::parse(text)?)
+}
+
+fn deactivation(user: UserId) -> Command {
+    Command::DeactivateUser {
+        user,
+        reason: DeactivationReason::LeftTheOrganisation,
+        note: None,
+        employment_ended_at: None,
+    }
 }

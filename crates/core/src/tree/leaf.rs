@@ -1,6 +1,6 @@
 //! The bytes of a leaf: what a log entry says for good.
 
-use minicbor::Encoder;
+use minicbor::{Decoder, Encoder};
 
 /// The version of the fields of a leaf.
 const VERSION: u8 = 1;
@@ -30,7 +30,31 @@ pub struct Leaf<'a> {
     pub details: &'a [u8],
 }
 
-impl Leaf<'_> {
+impl<'a> Leaf<'a> {
+    /// Reads the bytes of [`Self::encode`]; none if they are something else.
+    #[must_use]
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let read = || {
+            let mut decoder = Decoder::new(bytes);
+            decoder.array()?;
+            decoder.u8()?;
+            Ok::<_, minicbor::decode::Error>(Self {
+                revision: decoder.u64()?,
+                at: decoder.i64()?,
+                actor: decoder.str()?,
+                actor_id: read_id(&mut decoder)?,
+                kind: decoder.str()?,
+                subject: decoder.str()?,
+                subject_id: read_id(&mut decoder)?,
+                details: decoder.bytes()?,
+            })
+        };
+        let leaf = read().ok()?;
+        let mut again = Vec::new();
+        leaf.encode(&mut again);
+        (again == bytes).then_some(leaf)
+    }
+
     /// Puts its bytes into a buffer, in place of what was there.
     pub fn encode(&self, buffer: &mut Vec<u8>) {
         buffer.clear();
@@ -53,4 +77,9 @@ impl Leaf<'_> {
 
 fn id(bytes: Option<&[u8]>) -> Option<&minicbor::bytes::ByteSlice> {
     bytes.map(Into::into)
+}
+
+fn read_id<'b>(decoder: &mut Decoder<'b>) -> Result<Option<&'b [u8]>, minicbor::decode::Error> {
+    let id: Option<&minicbor::bytes::ByteSlice> = decoder.decode()?;
+    Ok(id.map(|id| &**id))
 }

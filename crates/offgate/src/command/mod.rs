@@ -5,6 +5,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod agent_key;
+pub(crate) mod audit;
 pub(crate) mod credential;
 pub(crate) mod door;
 pub(crate) mod door_group;

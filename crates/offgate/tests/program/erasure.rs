@@ -304,7 +304,9 @@ fn whoever_is_removed_is_in_no_byte_of_any_file() {
     }
 
     house.json(&["--yes", "user", "remove", &who]);
-    assert_eq!(present(&["--nfc", CARD]), "refused: unknown");
+    wait_until("the door has forgotten", || {
+        present(&["--nfc", CARD]) == "refused: unknown"
+    });
     wait_until("every file has forgotten", || {
         needles
             .iter()

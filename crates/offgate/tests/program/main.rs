@@ -7,6 +7,7 @@
 )]
 
 mod agents;
+mod audit;
 mod command_line;
 mod cut;
 mod demo;

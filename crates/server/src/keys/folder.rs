@@ -9,6 +9,8 @@ use offgate_core::parameters::Timestamp;
 
 use super::KeysError;
 
+/// Its name in the data directory.
+pub(super) const FOLDER: &str = "keys";
 /// Held while a file is replaced, so that two programs do not replace it at once.
 const LOCK: &str = "lock";
 
@@ -37,7 +39,7 @@ impl Stamp {
 impl Folder {
     /// Opens it, and makes it if it is not there.
     pub(crate) fn open(data: &Path) -> Result<Self, KeysError> {
-        let path = data.join("keys");
+        let path = data.join(FOLDER);
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

@@ -6,7 +6,8 @@ use offgate_core::tree::Peaks;
 use rusqlite::{Connection, Row};
 
 use super::log_tree::{leaf, leaf_columns};
-use super::payload::{self, Checked};
+use super::payload;
+use super::payload_check::{Checked, Checker};
 use super::rows::all;
 use super::{checkpoints, identity};
 use crate::audit::{Audit, Finding};
@@ -41,6 +42,13 @@ impl Kept {
 pub(crate) fn audit(connection: &Connection, vault: &Vault) -> Result<Audit, StoreError> {
     let transaction = connection.unchecked_transaction()?;
     let identity = identity(&transaction)?;
+    // Whom the vault is still to put on its list was erased too. What is owed is read first: the
+    // list only grows.
+    let mut erasures = payload::owed(&transaction)?;
+    let listed = vault.erasures()?;
+    let listed_erasures = listed.len() as u64;
+    erasures.extend(listed);
+    let mut checker = Checker::new(vault, erasures);
     let mut kept = all(
         &transaction,
         "SELECT epoch, size, at, signed FROM checkpoint ORDER BY size, epoch",
@@ -67,6 +75,7 @@ pub(crate) fn audit(connection: &Connection, vault: &Vault) -> Result<Audit, Sto
     let (mut peaks, mut buffer) = (Peaks::EMPTY, Vec::new());
     let (mut entries, mut covered) = (0, 0);
     let (mut readable, mut erased, mut unreadable) = (0, 0, 0);
+    let mut erased_for_nobody = Vec::new();
     let mut commitments = Vec::new();
     let mut checkpoints = Vec::new();
     let mut payload = payloads.next()?;
@@ -118,11 +127,13 @@ pub(crate) fn audit(connection: &Connection, vault: &Vault) -> Result<Audit, Sto
             break Some(Finding::Subtree(next));
         }
         commitments.clear();
+        let subject = row.get_ref(5)?.as_str_or_null().unwrap_or_default();
+        let subject = payload::person(subject, row.get(6)?).unwrap_or_default();
         let mut of_this = None;
         while let Some(found) = payload
             && revision(found)? <= Some(next)
         {
-            let (checked, commitment) = payload::check(found, 1, vault, next, commitments.len())?;
+            let (checked, commitment) = checker.check(found, next, commitments.len(), subject)?;
             commitments.push(commitment);
             if revision(found)? != Some(next) {
                 of_this = Some(Checked::Altered);
@@ -131,6 +142,12 @@ pub(crate) fn audit(connection: &Connection, vault: &Vault) -> Result<Audit, Sto
             match checked {
                 Checked::Fits => readable += 1,
                 Checked::Erased => erased += 1,
+                Checked::ErasedForNobody => {
+                    erased += 1;
+                    if erased_for_nobody.len() < Audit::NAMED {
+                        erased_for_nobody.push(next);
+                    }
+                }
                 Checked::Unreadable => unreadable += 1,
                 Checked::Altered => {
                     of_this = Some(Checked::Altered);
@@ -149,6 +166,8 @@ pub(crate) fn audit(connection: &Connection, vault: &Vault) -> Result<Audit, Sto
         entries,
         readable,
         erased,
+        erased_for_nobody,
+        erasures: listed_erasures,
         unreadable,
         root: peaks.root(),
         checkpoints,

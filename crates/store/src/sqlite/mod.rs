@@ -12,6 +12,7 @@ mod furniture;
 mod given_up;
 pub(crate) mod log_tree;
 pub(crate) mod payload;
+mod payload_check;
 mod people;
 pub(crate) mod purpose;
 mod read;

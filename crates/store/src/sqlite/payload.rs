@@ -76,7 +76,7 @@ pub(crate) fn details_hash(commitments: &[[u8; 32]]) -> [u8; 32] {
 }
 
 /// What a payload is sealed for: one place in one log, and nobody else.
-fn purpose(revision: Revision, position: usize, about: Person) -> Vec<u8> {
+pub(super) fn purpose(revision: Revision, position: usize, about: Person) -> Vec<u8> {
     let (kind, id) = columns(about);
     [
         b"offgate log payload 1 ".as_slice(),
@@ -95,13 +95,24 @@ const fn columns(person: Person) -> (&'static str, [u8; 16]) {
     }
 }
 
-fn person(kind: Option<String>, id: Option<[u8; 16]>) -> Result<Option<Person>, StoreError> {
-    match (kind.as_deref(), id) {
+/// Whom details are about, from two columns.
+pub(super) fn person(
+    kind: Option<&str>,
+    id: Option<[u8; 16]>,
+) -> Result<Option<Person>, StoreError> {
+    match (kind, id) {
         (None, None) => Ok(None),
         (Some("user"), Some(id)) => Ok(Some(Person::User(UserId::from_bytes(id)))),
         (Some("operator"), Some(id)) => Ok(Some(Person::Operator(OperatorId::from_bytes(id)))),
         _ => Err(StoreError::Damaged("details about nobody known")),
     }
+}
+
+/// Whom a payload is about, from two columns of its row, the first of which is given.
+pub(super) fn about(row: &Row<'_>, first: usize) -> Result<Option<Person>, StoreError> {
+    let kind = row.get_ref(first)?.as_str_or_null();
+    let kind = kind.map_err(|_| StoreError::Damaged("details about nobody known"))?;
+    person(kind, row.get(first + 1)?)
 }
 
 fn seal(
@@ -200,24 +211,29 @@ pub(super) fn owes_keys(connection: &Connection) -> Result<bool, StoreError> {
         .query_row([], |row| row.get(0))?)
 }
 
+/// Whose keys are owed, and since when.
+pub(super) fn owed(connection: &Connection) -> Result<Vec<Erased>, StoreError> {
+    all(
+        connection,
+        "SELECT kind, id, at FROM key_to_destroy",
+        [],
+        |row| {
+            let person = person(Some(&row.get::<_, String>(0)?), Some(row.get(1)?))?;
+            Ok(Erased {
+                person: person.ok_or(StoreError::Damaged("a key of nobody's"))?,
+                at: Timestamp::from_microseconds(row.get(2)?),
+            })
+        },
+    )
+}
+
 /// Has the vault destroy the keys that are owed and note who was erased. Says whose they were; they
 /// are owed until [`settle`] is told so.
 pub(super) fn destroy_keys(
     connection: &Connection,
     vault: &Vault,
 ) -> Result<Vec<Person>, StoreError> {
-    let owed = all(
-        connection,
-        "SELECT kind, id, at FROM key_to_destroy",
-        [],
-        |row| {
-            let person = person(Some(row.get(0)?), Some(row.get(1)?))?;
-            Ok(Erased {
-                person: person.ok_or(StoreError::Damaged("a key of nobody's"))?,
-                at: Timestamp::from_microseconds(row.get(2)?),
-            })
-        },
-    )?;
+    let owed = owed(connection)?;
     vault.erase(&owed)?;
     Ok(owed.into_iter().map(|erased| erased.person).collect())
 }
@@ -253,7 +269,7 @@ pub(crate) fn of(
         let commitment: [u8; 32] = row.get(1)?;
         let content: Option<Vec<u8>> = row.get(4)?;
         let erased: Option<i64> = row.get(5)?;
-        let content = match (person(row.get(2)?, row.get(3)?)?, content, erased) {
+        let content = match (about(row, 2)?, content, erased) {
             (_, None, Some(at)) => Content::Erased(Timestamp::from_microseconds(at)),
             (None, Some(plain), None) => Content::Open(plain),
             (Some(about), Some(sealed), None) => {
@@ -277,55 +293,6 @@ pub(crate) fn of(
         params![number(revision)],
         read,
     )
-}
-
-/// What is found of a payload when nothing that is stored of it is trusted.
-pub(super) enum Checked {
-    /// Its content is what its commitment says.
-    Fits,
-    /// It was erased.
-    Erased,
-    /// It is sealed, and its key is not to be had.
-    Unreadable,
-    /// It is not what was written.
-    Altered,
-}
-
-/// Looks at one payload, whose row is `position, commitment, about, about_id, content, erased_at`
-/// from column `first` on. Answers with its commitment too.
-pub(super) fn check(
-    row: &Row<'_>,
-    first: usize,
-    vault: &Vault,
-    revision: Revision,
-    expected: usize,
-) -> Result<(Checked, [u8; 32]), StoreError> {
-    let commitment: [u8; 32] = row.get(first + 1)?;
-    let content = row
-        .get_ref(first + 4)?
-        .as_blob_or_null()
-        .unwrap_or_default();
-    let erased: Option<i64> = row.get(first + 5)?;
-    let about = person(row.get(first + 2)?, row.get(first + 3)?);
-    let in_place = row.get::<_, i64>(first)? == i64::try_from(expected).unwrap_or(-1);
-    let fits = |opened: &[u8]| match self::commitment(opened) == commitment {
-        true => Checked::Fits,
-        false => Checked::Altered,
-    };
-    let checked = match (about, content, erased) {
-        _ if !in_place => Checked::Altered,
-        (Ok(None), None, Some(_)) => Checked::Erased,
-        (Ok(None), Some(plain), None) => fits(plain),
-        (Ok(Some(about)), Some(sealed), None) => match vault.key_of(about)? {
-            None => Checked::Unreadable,
-            Some(key) => match key.open(&purpose(revision, expected, about), sealed) {
-                Ok(opened) => fits(&opened),
-                Err(_) => Checked::Altered,
-            },
-        },
-        _ => Checked::Altered,
-    };
-    Ok((checked, commitment))
 }
 
 fn open(vault: &Vault, purpose: &[u8], about: Person, sealed: &[u8]) -> Content {

@@ -24,7 +24,7 @@ use offgate_core::log::Person;
 use offgate_core::parameters::{Randomness, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-pub(crate) use seal::{CannotOpen, SealingKey};
+pub(crate) use seal::{CannotOpen, OpeningKey, SealingKey};
 
 /// The name of the vault's folder in the data directory.
 pub const VAULT_FOLDER: &str = "vault";

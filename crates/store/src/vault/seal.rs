@@ -32,6 +32,11 @@ impl SealingKey {
             .map_err(|_| CannotOpen)
     }
 
+    /// Prepares it for opening many things.
+    pub(crate) fn opener(&self) -> Result<OpeningKey, CannotOpen> {
+        self.cipher().map(OpeningKey)
+    }
+
     /// Seals `plain`; it opens only for the same `purpose`.
     pub(crate) fn seal(
         &self,
@@ -56,18 +61,34 @@ impl SealingKey {
 
     /// Opens what was sealed for this purpose.
     pub(crate) fn open(&self, purpose: &[u8], sealed: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+        let mut opened = Vec::new();
+        let length = self.opener()?.open(purpose, sealed, &mut opened)?.len();
+        opened.truncate(length);
+        Ok(opened)
+    }
+}
+
+/// A key that is ready to open things.
+pub(crate) struct OpeningKey(LessSafeKey);
+
+impl OpeningKey {
+    /// Opens what was sealed for this purpose. `buffer` is overwritten.
+    pub(crate) fn open<'b>(
+        &self,
+        purpose: &[u8],
+        sealed: &[u8],
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], CannotOpen> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(CannotOpen)?;
-        let mut opened = sealed.to_vec();
-        let length = self
-            .cipher()?
+        buffer.clear();
+        buffer.extend_from_slice(sealed);
+        self.0
             .open_in_place(
                 Nonce::assume_unique_for_key(*nonce),
                 Aad::from(purpose),
-                &mut opened,
+                buffer,
             )
-            .map_err(|_| CannotOpen)?
-            .len();
-        opened.truncate(length);
-        Ok(opened)
+            .map(|opened| &*opened)
+            .map_err(|_| CannotOpen)
     }
 }

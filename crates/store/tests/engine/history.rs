@@ -303,8 +303,8 @@ fn whatever_is_altered_is_found_and_named() {
         .expect("copies");
     let altered = |sql: &str, expected: Option<Finding>| {
         assert_eq!(database.execute(sql, []).expect(sql), 1, "{sql}");
-        let found = opened.store.read().audit().expect("an audit").finding;
-        assert_eq!(found, expected, "{sql}");
+        let audit = opened.store.read().audit().expect("an audit");
+        assert_eq!(audit.finding, expected, "{sql}");
         database
             .execute_batch(
                 "BEGIN; DELETE FROM log_payload; DELETE FROM log; DELETE FROM checkpoint;
@@ -313,6 +313,7 @@ fn whatever_is_altered_is_found_and_named() {
                  INSERT INTO checkpoint SELECT * FROM kept_checkpoint; COMMIT",
             )
             .expect("as it was");
+        audit
     };
     for entry in [1, 2, 7, 8, last] {
         let revision = Revision::new(entry);
@@ -364,14 +365,18 @@ fn whatever_is_altered_is_found_and_named() {
             &format!("DELETE FROM log_payload WHERE revision = {entry} AND position = 0"),
             Some(Finding::Details(revision)),
         );
-        // Details may be erased.
-        altered(
+    }
+    // Details may be erased, if somebody was.
+    for entry in [1, last] {
+        let audit = altered(
             &format!(
                 "UPDATE log_payload SET content = NULL, about = NULL, about_id = NULL, \
                  erased_at = 1 WHERE revision = {entry} AND position = 0"
             ),
             None,
         );
+        assert_eq!((audit.erased, audit.erasures), (1, 0));
+        assert_eq!(audit.erased_for_nobody, [Revision::new(entry)]);
     }
     altered(
         "UPDATE log SET subtrees = CAST(substr(subtrees, 1, 32) || zeroblob(32) || substr(subtrees, 65) AS BLOB) WHERE revision = 8",
