@@ -225,10 +225,16 @@ impl Browser {
 
     /// The button with this name in the section with this heading.
     pub(crate) async fn press_at(&self, section: &str, name: &str) {
+        let button = self.offers(section, name).await;
+        button.click().await.expect("clicked");
+    }
+
+    /// Waits for a button in the section with this heading: the answer to the one before it.
+    pub(crate) async fn offers(&self, section: &str, name: &str) -> fantoccini::elements::Element {
         let button = format!(
             "//section[h2[normalize-space(.)='{section}']]//button[normalize-space(.)='{name}']"
         );
-        self.element(&button).await.click().await.expect("clicked");
+        self.element(&button).await
     }
 
     /// Waits for a heading.
