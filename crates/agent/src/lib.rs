@@ -15,6 +15,7 @@ mod lock;
 mod network;
 pub mod reader;
 mod run;
+mod servers;
 mod session;
 pub mod status;
 pub mod strike;

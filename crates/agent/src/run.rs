@@ -33,6 +33,7 @@ use crate::join::{NotJoined, join};
 use crate::lock::{FolderLock, NotLocked};
 use crate::network::Connector;
 use crate::reader::simulated;
+use crate::servers::Servers;
 use crate::session::{Agent, Ask, Connected, Over, speak};
 use crate::strike::Strike;
 use crate::witness::Witness;
@@ -55,7 +56,7 @@ pub enum ReaderKind {
 pub struct Settings {
     /// Its own folder.
     pub data: PathBuf,
-    /// The servers' addresses, host and port; tried in turn.
+    /// The server's addresses, host and port; tried in turn, with those that the server announces.
     pub servers: Vec<String>,
     /// What to join with; only needed until it has joined.
     pub token: Option<JoinTokenText>,
@@ -235,6 +236,10 @@ fn start(
         boot_clock: Arc::clone(&parameters.boot_clock),
         doors: watch::Sender::new(identity_file::read_doors(folder)),
         connected: watch::Sender::new(Connected::No),
+        servers: Arc::new(Mutex::new(Servers::open(
+            Box::new(Folder::open(&settings.data)?),
+            settings.servers.clone(),
+        )?)),
         software: concat!("offgate-agent ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     Ok((agent, [decisions_thread, table_thread, events_thread]))
@@ -322,10 +327,11 @@ async fn keep_connected(
     let mut connected = agent.connected.subscribe();
     let mut ask = Ask::Changes;
     let mut failures = 0;
-    for address in settings.servers.iter().cycle() {
+    loop {
+        let address = agent.servers.lock().await.turn();
         connected.mark_unchanged();
         let speaking = async {
-            match connector.connect(address).await {
+            match connector.connect(&address).await {
                 Ok(stream) => match follow(&mut connector, &stream, settings) {
                     Ok(()) => speak(stream, agent, ask).await,
                     Err(error) => Over::Broken(error),
@@ -352,7 +358,6 @@ async fn keep_connected(
             return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Tells the deciding thread when the disk fails, and when it works again.

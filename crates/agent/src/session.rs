@@ -23,6 +23,7 @@ use crate::disk::frame::RowChange;
 use crate::disk::keeper::{Durable, Keep, Keeper};
 use crate::disk::snapshot::{Contents, Position, Rows};
 use crate::events::recorder::Recorder;
+use crate::servers::Servers;
 use crate::witness::Witness;
 
 /// All that outlives a connection.
@@ -40,6 +41,8 @@ pub(crate) struct Agent {
     pub(crate) boot_clock: Arc<dyn BootClock>,
     pub(crate) doors: watch::Sender<Vec<(DoorId, Title)>>,
     pub(crate) connected: watch::Sender<Connected>,
+    /// Where it looks for the server.
+    pub(crate) servers: Arc<Mutex<Servers>>,
     pub(crate) software: String,
 }
 
@@ -285,6 +288,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                         *known = doors;
                         other
                     });
+                }
+                Output::Addresses(addresses) => {
+                    let mut servers = Arc::clone(&agent.servers).lock_owned().await;
+                    let kept = tokio::task::spawn_blocking(move || servers.keep(addresses));
+                    if let Err(error) = kept.await.map_err(|_| Over::CannotGoOn)? {
+                        tracing::warn!(%error, "where the server is found could not be kept");
+                    }
                 }
                 Output::EventsStored(up_to) => agent.recorder.stored(up_to),
                 Output::Close(ending) => return Err(Over::Ended(ending)),

@@ -74,6 +74,8 @@ fn agent(disk: &SimulatedDisk) -> Agent {
     };
     let (decisions, _) = Decisions::start(None, surroundings).expect("a thread");
     let witness = Witness::open(Box::new(disk.clone())).expect("readable");
+    let servers =
+        Servers::open(Box::new(disk.clone()), vec!["here:1".to_owned()]).expect("readable");
     Agent {
         store: STORE,
         root: store_keys().fingerprint(),
@@ -86,6 +88,7 @@ fn agent(disk: &SimulatedDisk) -> Agent {
         boot_clock,
         doors: watch::Sender::default(),
         connected: watch::Sender::new(Connected::No),
+        servers: Arc::new(Mutex::new(servers)),
         software: "test".to_owned(),
     }
 }
@@ -163,6 +166,7 @@ async fn welcomed(stream: DuplexStream) -> Peer {
         },
         now: 0,
         doors: vec![],
+        addresses: vec![],
     })
     .await;
     peer

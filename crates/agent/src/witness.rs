@@ -9,8 +9,6 @@ use offgate_core::checkpoint::Checkpoint;
 use crate::disk::Disk;
 
 const NAME: &str = "checkpoint";
-/// While it is written.
-const PASSING: &str = "checkpoint.new";
 
 /// What this agent has seen of the log, and where it is kept.
 pub(crate) struct Witness {
@@ -25,10 +23,10 @@ impl Witness {
     /// # Errors
     /// The folder cannot be read.
     pub(crate) fn open(mut folder: Box<dyn Disk>) -> io::Result<Self> {
-        let seen = match folder.names()?.iter().any(|name| name == NAME) {
-            true => read(&folder.read(NAME)?),
-            false => return Ok(Self { folder, seen: None }),
+        let Some(bytes) = folder.read_if_there(NAME)? else {
+            return Ok(Self { folder, seen: None });
         };
+        let seen = read(&bytes);
         if seen.is_none() {
             tracing::error!("what was seen of the server's log is damaged; beginning anew");
         }
@@ -49,12 +47,7 @@ impl Witness {
         let statement = checkpoint.statement();
         let checksum = blake3::hash(&statement);
         let bytes = [&statement, checksum.as_bytes().as_slice()].concat();
-        let mut file = self.folder.create(PASSING)?;
-        file.write_at(0, &bytes)?;
-        file.sync()?;
-        drop(file);
-        self.folder.rename(PASSING, NAME)?;
-        self.folder.sync_folder()
+        self.folder.write_whole(NAME, &bytes)
     }
 }
 

@@ -238,6 +238,23 @@ pub fn write_rfc3339(zone: &ZoneName, at: Timestamp) -> String {
     zoned(zone, at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
+/// "20261123T160214Z", for names of files: they sort as the moments do.
+#[must_use]
+pub fn write_stamp(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.microseconds())
+        .unwrap_or(jiff::Timestamp::MAX)
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string()
+}
+
+/// Reads what [`write_stamp`] wrote.
+#[must_use]
+pub fn read_stamp(text: &str) -> Option<Timestamp> {
+    let civil = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+    let at = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    Some(Timestamp::from_microseconds(at.as_microsecond()))
+}
+
 /// The year of an instant, in UTC.
 #[must_use]
 pub fn year(at: Timestamp) -> i16 {
@@ -295,6 +312,20 @@ mod tests {
 
     fn berlin() -> ZoneName {
         ZoneName::parse("Europe/Berlin").expect("a zone")
+    }
+
+    #[test]
+    fn moments_in_names_sort_as_they_are() {
+        let at = |seconds| write_stamp(Timestamp::from_seconds(seconds));
+        assert_eq!(at(1_790_000_000), "20260921T141320Z");
+        assert!(at(9) < at(10));
+        for seconds in [0, 9, 1_790_000_000] {
+            assert_eq!(
+                read_stamp(&at(seconds)),
+                Some(Timestamp::from_seconds(seconds))
+            );
+        }
+        assert_eq!(read_stamp("20261301T000000Z"), None);
     }
 
     #[test]

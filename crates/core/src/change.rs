@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::actor::Actor;
 use crate::agent::{Agent, JoinToken};
+use crate::backup::Restored;
 use crate::credential::{CardToken, Credential};
 use crate::fail_mode::EmergencyList;
 use crate::id::{CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
@@ -17,6 +18,7 @@ use crate::parameters::Timestamp;
 use crate::pin::PinDigest;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::server_address::ServerAddresses;
 use crate::server_key::KeyReplaced;
 use crate::text::Note;
 use crate::user::{AccessPeriod, Deactivation, Profile, Tombstone, User};
@@ -219,6 +221,15 @@ pub enum Change {
     PasswordSet(OperatorId, PasswordHash),
     /// A key of the server was replaced. The keys themselves are not in the store.
     ServerKeyReplaced(KeyReplaced),
+    /// Agents are told other addresses of the server than before.
+    AddressesAnnounced {
+        /// What they were told.
+        before: ServerAddresses,
+        /// What they are told.
+        after: ServerAddresses,
+    },
+    /// The store was restored from a backup, and every door has to confirm anew.
+    Restored(Restored),
     /// Calendars at the doors reach five years ahead from this year on.
     CalendarsExtended {
         /// The year.

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::agent::{Agent, JoinSecretHash, JoinToken};
+use crate::backup::Restored;
 use crate::credential::NewCredential;
 use crate::fail_mode::EmergencyList;
 use crate::id::{
@@ -18,6 +19,7 @@ use crate::operator::{Operator, PasswordHash, Role};
 use crate::parameters::{Revision, Timestamp};
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::server_address::ServerAddresses;
 use crate::server_key::KeyReplaced;
 use crate::text::Note;
 use crate::user::{AccessPeriod, DeactivationReason, Profile};
@@ -238,6 +240,11 @@ pub enum Command {
     EndOperator(OperatorId),
     /// Has the log tell that a key of the server was replaced, which happens outside the store.
     NoteKeyReplaced(KeyReplaced),
+    /// Tells agents these addresses of the server, from now on.
+    AnnounceAddresses(ServerAddresses),
+    /// Notes that this store was restored from a backup, in an epoch of its own. Every door has to
+    /// confirm anew: what one held before, another history led to.
+    NoteRestore(Restored),
     /// Lets calendars (clock changes, holidays) at the doors reach five years ahead from this
     /// year on. Asked by the schedule every January.
     ExtendCalendars {

@@ -9,6 +9,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod backup;
 pub mod calendar;
 pub mod change;
 pub mod checkpoint;
@@ -30,6 +31,7 @@ pub mod place;
 pub mod policy;
 pub mod records;
 pub mod refusal;
+pub mod server_address;
 pub mod server_key;
 pub mod table;
 pub mod text;

@@ -18,9 +18,10 @@ use crate::keeping::Keeping;
 use crate::operator::{OperatorState, Role};
 use crate::parameters::Timestamp;
 use crate::policy::{PolicyHours, Schedule, Weekday, Window};
+use crate::server_address::{ServerAddress, ServerAddresses};
 use crate::user::{AccessPeriod, Profile, User};
 
-pub use words::verb;
+pub use words::{is_instant, verb};
 
 /// What a log entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -554,6 +555,22 @@ pub fn entry(change: &Change) -> Entry {
                 ),
             ]),
         },
+        Change::AddressesAnnounced { before, after } => Entry {
+            kind: "store.addresses-announced",
+            subject: Subject::Store,
+            details: differences(&addresses(before), &addresses(after)),
+        },
+        Change::Restored(restored) => Entry {
+            kind: "store.restored",
+            subject: Subject::Store,
+            details: new([
+                ("backup made at", Some(instant(restored.made_at))),
+                (
+                    "last change in it",
+                    Some(restored.last.number().to_string()),
+                ),
+            ]),
+        },
         Change::CalendarsExtended { from_year } => Entry {
             kind: "store.calendars-extended",
             subject: Subject::Store,
@@ -708,6 +725,12 @@ fn keeping(keeping: Keeping) -> [Field; 2] {
             days(keeping.door_events.days()),
         ),
     ]
+}
+
+fn addresses(addresses: &ServerAddresses) -> [Field; 1] {
+    let all: Vec<_> = addresses.iter().map(ServerAddress::as_str).collect();
+    let all = all.join(", ");
+    [("addresses", (!all.is_empty()).then_some(all))]
 }
 
 fn about_new_user(user: &User) -> Vec<Detail> {

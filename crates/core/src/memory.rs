@@ -24,6 +24,7 @@ use crate::pin::PinDigest;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
 use crate::records::{CardUse, PinUse, Records};
+use crate::server_address::ServerAddresses;
 use crate::text::{Email, fold};
 use crate::user::{Deactivation, Erasure, Standing, User, UserRecord};
 
@@ -68,6 +69,8 @@ pub struct Memory {
     pub operators: BTreeMap<OperatorId, Operator>,
     /// How long things are kept.
     pub keeping: Keeping,
+    /// Where agents find the server.
+    pub addresses: ServerAddresses,
     /// The first year that calendars at the doors cover.
     pub calendars_from: i16,
 }
@@ -164,6 +167,7 @@ impl Memory {
                 });
             }
             Change::KeepingChanged { after, .. } => self.keeping = after,
+            Change::AddressesAnnounced { after, .. } => self.addresses = after,
             Change::CredentialAdded(credential) => {
                 self.change_user(credential.user, |_| {});
                 self.credentials.insert(credential.id, credential);
@@ -295,7 +299,7 @@ impl Memory {
                 }
             }
             // Kept outside the records.
-            Change::ServerKeyReplaced(_) => {}
+            Change::ServerKeyReplaced(_) | Change::Restored(_) => {}
             Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
         }
     }
@@ -491,6 +495,9 @@ impl Records for Memory {
     }
     fn keeping(&self) -> Result<Keeping, Infallible> {
         Ok(self.keeping)
+    }
+    fn server_addresses(&self) -> Result<ServerAddresses, Infallible> {
+        Ok(self.addresses.clone())
     }
     fn calendars_from(&self) -> Result<i16, Infallible> {
         Ok(self.calendars_from)

@@ -18,6 +18,7 @@ use crate::parameters::Timestamp;
 use crate::pin::PinDigest;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::server_address::ServerAddresses;
 use crate::text::Email;
 use crate::user::UserRecord;
 
@@ -120,6 +121,8 @@ pub trait Records {
     fn operator_by_email(&self, email: &Email) -> Result<Option<Operator>, Self::Error>;
     /// How long things are kept.
     fn keeping(&self) -> Result<Keeping, Self::Error>;
+    /// Which addresses of the server agents are told.
+    fn server_addresses(&self) -> Result<ServerAddresses, Self::Error>;
     /// The first year that calendars at the doors cover.
     fn calendars_from(&self) -> Result<i16, Self::Error>;
 }

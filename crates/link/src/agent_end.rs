@@ -10,6 +10,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::server_address::{ServerAddress, ServerAddresses};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
 use offgate_core::tree::TreeHash;
@@ -94,6 +95,8 @@ pub enum Output {
     ServerTime(Timestamp),
     /// What its doors are called.
     Doors(Vec<(DoorId, Title)>),
+    /// Where the server is found, beside what this agent was told when it was set up.
+    Addresses(ServerAddresses),
     /// The server has the events up to this number.
     EventsStored(u64),
     /// End this connection.
@@ -248,6 +251,7 @@ impl AgentEnd {
                     epoch,
                     now: time,
                     doors,
+                    addresses,
                 },
             ) => {
                 if version != PROTOCOL || StoreId::from_bytes(*store) != self.store {
@@ -260,6 +264,13 @@ impl AgentEnd {
                     };
                     named.push((DoorId::from_bytes(*door.door), name));
                 }
+                let addresses: Result<Vec<_>, _> = addresses
+                    .iter()
+                    .map(|address| ServerAddress::parse(address))
+                    .collect();
+                let Ok(addresses) = addresses.and_then(ServerAddresses::new) else {
+                    return self.close(Ending::Protocol);
+                };
                 self.phase = Phase::Welcomed;
                 self.epoch = Some(epoch.into());
                 self.witness_waiting = true;
@@ -269,6 +280,7 @@ impl AgentEnd {
                 self.welcome = vec![
                     Output::ServerTime(Timestamp::from_microseconds(time)),
                     Output::Doors(named),
+                    Output::Addresses(addresses),
                 ];
                 Vec::new()
             }

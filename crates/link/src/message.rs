@@ -9,6 +9,7 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use offgate_core::checkpoint::{Checkpoint, SIGNED_LIMIT};
 use offgate_core::parameters::Epoch;
+use offgate_core::server_address::{ServerAddress, ServerAddresses};
 use offgate_core::tree::{PROOF_LIMIT, TreeHash};
 
 /// 16 bytes: an id or a nonce.
@@ -246,6 +247,10 @@ pub enum ToAgent {
         /// The doors it decides for.
         #[n(4)]
         doors: Vec<DoorName>,
+        /// Where this store's server is found, host and port, in the order in which to try; beside
+        /// what the agent was told when it was set up.
+        #[n(5)]
+        addresses: Vec<String>,
     },
     /// What changed from one revision to a later one. Every delta is whole: after it, the table
     /// has the given hash.
@@ -451,7 +456,13 @@ impl ToAgent {
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let message = decode(bytes)?;
         match &message {
-            Self::Welcome { doors, .. } => {
+            Self::Welcome {
+                doors, addresses, ..
+            } => {
+                within(addresses.len(), ServerAddresses::MOST)?;
+                for address in addresses {
+                    within(address.len(), ServerAddress::LIMIT)?;
+                }
                 within(doors.len(), LIST_LIMIT)?;
                 for door in doors {
                     within(door.name.len(), TEXT_LIMIT)?;

@@ -11,6 +11,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::text::Title;
 use offgate_core::tree::TreeHash;
@@ -31,6 +32,8 @@ pub struct Agent {
     pub key: AgentKey,
     /// Its doors and their names.
     pub doors: Vec<(DoorId, Title)>,
+    /// Where it finds the server.
+    pub addresses: ServerAddresses,
 }
 
 /// What the store holds for an agent, beyond what the agent has.
@@ -263,12 +266,14 @@ impl ServerEnd {
                     door: (*door.as_bytes()).into(),
                     name: name.as_str().to_owned(),
                 });
+                let addresses = self.agent.addresses.iter();
                 let mut outputs = vec![Output::Send(ToAgent::Welcome {
                     version: PROTOCOL,
                     store: (*self.store.as_bytes()).into(),
                     epoch: self.epoch.into(),
                     now: self.time.microseconds(),
                     doors: doors.collect(),
+                    addresses: addresses.map(|one| one.as_str().to_owned()).collect(),
                 })];
                 outputs.push(Output::Prove(checkpoint.map(|held| held.size)));
                 outputs

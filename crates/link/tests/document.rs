@@ -400,6 +400,7 @@ fn to_agent() -> Vec<ToAgent> {
                 door: DOOR.into(),
                 name: "Front door".to_owned(),
             }],
+            addresses: vec!["doors.example.org:12445".to_owned()],
         },
         ToAgent::Delta {
             previous: 1233,

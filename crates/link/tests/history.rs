@@ -13,6 +13,7 @@ use offgate_core::agent::HashKey;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{Entry, KeypadEntry, TableHash};
 use offgate_core::text::Title;
 use offgate_core::tree::TreeHash;
@@ -240,6 +241,7 @@ impl Connection {
         let agent = server_end::Agent {
             key: witness.key.public(),
             doors,
+            addresses: ServerAddresses::default(),
         };
         let root = keys.own.fingerprint();
         let (now, time) = (witness.now, Timestamp::from_seconds(0));
@@ -292,6 +294,7 @@ impl Connection {
                     agent_end::Output::LeaseFrom(_)
                     | agent_end::Output::ServerTime(_)
                     | agent_end::Output::Doors(_)
+                    | agent_end::Output::Addresses(_)
                     | agent_end::Output::EventsStored(_) => self.came.taken += 1,
                 }
             }

@@ -18,6 +18,7 @@ use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::place::Direction;
+use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::Table;
 use offgate_core::table::admission::{Holder, Reason};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash, UserEntry};
@@ -150,6 +151,7 @@ fn to_agent() -> Vec<ToAgent> {
                 door: [1; 16].into(),
                 name: "Front".to_owned(),
             }],
+            addresses: vec!["doors.example.org:12445".to_owned()],
         },
         ToAgent::Delta {
             previous: 1,
@@ -593,6 +595,7 @@ impl Agent {
         let who = server_end::Agent {
             key: self.key.public(),
             doors: self.doors.clone(),
+            addresses: ServerAddresses::default(),
         };
         let server = ServerEnd::new(who, STORE, EPOCH, Timestamp::from_seconds(0), now);
         let outputs = agent.handle(agent_end::Input::Connected, now);
@@ -650,6 +653,7 @@ impl Agent {
                 }
                 agent_end::Output::ServerTime(_)
                 | agent_end::Output::Doors(_)
+                | agent_end::Output::Addresses(_)
                 | agent_end::Output::EventsStored(_) => {}
             }
         }
@@ -845,6 +849,7 @@ fn lies_end_the_conversation() {
         let who = server_end::Agent {
             key: key.public(),
             doors: vec![],
+            addresses: ServerAddresses::default(),
         };
         let mut server = ServerEnd::new(who, STORE, EPOCH, Timestamp::from_seconds(0), now);
         let hello = ToServer::Hello {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::activity::ActivityArguments;
 use crate::command::agent_key::AgentKeyCommand;
 use crate::command::audit::AuditCommand;
+use crate::command::backup::BackupCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::door::DoorCommand;
 use crate::command::door_group::DoorGroupCommand;
@@ -20,11 +21,13 @@ use crate::command::operator::OperatorCommand;
 use crate::command::owner::OwnerCommand;
 use crate::command::policy::PolicyCommand;
 use crate::command::schedule::ScheduleCommand;
+use crate::command::server_address::ServerAddressCommand;
 use crate::command::site::SiteCommand;
 use crate::command::user::UserCommand;
 use crate::command::vault::VaultCommand;
 use crate::exit::CODES;
 use crate::record::Format;
+use crate::restore::RestoreArguments;
 use crate::settings::{RawAgent, RawServer};
 
 /// Offgate: a door access server that proves who is out
@@ -76,6 +79,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Check clock, disk, database, history, certificate and agents
     Doctor,
+    /// Bring a store that was lost back from its backup, into a directory of its own
+    Restore(RestoreArguments),
     /// Whether the log is as it was written, and proofs to keep outside
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -136,9 +141,15 @@ pub(crate) enum BooksCommand {
     /// The keys of the server itself
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Backups, beyond those that are made every night
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// Invitations for agents
     #[command(subcommand)]
     JoinToken(JoinTokenCommand),
+    /// Where agents find the server, when it moves too
+    #[command(subcommand)]
+    ServerAddress(ServerAddressCommand),
     /// How long things are kept
     #[command(subcommand)]
     Keeping(KeepingCommand),

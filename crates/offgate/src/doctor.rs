@@ -1,16 +1,19 @@
 //! `offgate doctor`: looks at what the server stands on, and says what is wrong.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::agent::AgentState;
+use offgate_core::backup::{Standing, standing};
 use offgate_core::confirmation::Contact;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use offgate_core::records::Records as _;
 use offgate_link::join_token::RootFingerprint;
 use offgate_store::Reader;
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
+use offgate_store::backup::Shelf;
 
 use crate::books::{has_data, open_store};
 use crate::exit::Failure;
@@ -105,6 +108,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             time(&mut findings, &reader, clock.now());
             database(&mut findings, &reader);
             history(&mut findings, &reader)?;
+            backups(&mut findings, &reader, config, clock.now())?;
             agents(&mut findings, &reader, server)?;
         }
     }
@@ -128,6 +132,42 @@ fn history(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
     }
     if doubts.is_empty() {
         findings.add("history", Health::Well, "no agent has seen another");
+    }
+    Ok(())
+}
+
+/// What burns with the data directory is no backup.
+fn backups(
+    findings: &mut Findings,
+    reader: &Reader,
+    config: &Config,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let folder = &config.backups.value;
+    let zone = zone(reader)?;
+    let (health, words) = match Shelf::new(folder).newest() {
+        Err(error) => (Health::Wrong, error.to_string()),
+        Ok(newest) => {
+            let standing = standing(newest, now);
+            let health = match standing {
+                Standing::Recent { .. } => Health::Well,
+                Standing::Never => Health::Note,
+                Standing::Old { .. } => Health::Wrong,
+            };
+            (health, standing.sentence(&zone))
+        }
+    };
+    findings.add("backup", health, words);
+    if let (Ok(data), Ok(backups)) = (
+        std::fs::metadata(&config.data.value),
+        std::fs::metadata(folder),
+    ) && data.dev() == backups.dev()
+    {
+        let words = format!(
+            "{} is on the disk of the data: have it mirrored to another machine",
+            folder.display()
+        );
+        findings.add("backup", Health::Note, words);
     }
     Ok(())
 }

@@ -17,7 +17,8 @@ Exit codes:
   3  not found: nothing has this name, or more than one thing has
   4  unavailable: data directory, store, server or agent cannot be reached; nothing was done
   5  unknown: it was asked for, and whether it was done is not known; look before repeating it
-  6  does not add up: the log is not as it was written, or a proof does not show it";
+  6  does not add up: the log is not as it was written, a proof does not show it, or
+     a backup is not as it was made";
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ mod moment;
 mod one_time_link;
 mod present;
 mod record;
+mod restore;
 mod serve;
 mod settings;
 mod stop;
@@ -68,6 +69,7 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
             demo::run(global.data.as_deref(), global.log.as_deref(), &arguments)
         }
         Command::Doctor => doctor::run(&global.server()?, global.format),
+        Command::Restore(arguments) => restore::run(&global.server()?, &arguments, global.format),
         Command::Audit(command) => command::audit::run(|| global.server(), &command, global.format),
         Command::Config(ConfigCommand::Check(whose)) => {
             let program = if whose.agent {
@@ -106,7 +108,9 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::Operator(command) => command::operator::run(books, config, command),
         BooksCommand::AgentKey(command) => command::agent_key::run(books, command),
         BooksCommand::Keys(command) => command::keys::run(books, command),
+        BooksCommand::Backup(command) => command::backup::run(books, config, command),
         BooksCommand::JoinToken(command) => command::join_token::run(books, command),
+        BooksCommand::ServerAddress(command) => command::server_address::run(books, command),
         BooksCommand::Keeping(command) => command::keeping::run(books, command),
         BooksCommand::Vault(command) => command::vault::run(books, command),
         BooksCommand::Activity(arguments) => command::activity::run(books, arguments),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::records::Records as _;
-use offgate_server::{CertificateFiles, ServerSettings, StartError};
+use offgate_server::{BackupSettings, CertificateFiles, ServerSettings, StartError};
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Purpose, Store};
 
@@ -52,6 +52,9 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
         listen: config.listen.value,
         http: config.http.value,
         certificate,
+        backups: Some(BackupSettings {
+            folder: config.backups.value.clone(),
+        }),
         demo: None,
     };
     let runtime =

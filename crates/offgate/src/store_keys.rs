@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use offgate_core::parameters::{Clock, Randomness};
 use offgate_server::{Keys, KeysError, Making, NewPassphrase};
+use offgate_store::StoreError;
+use offgate_store::backup::is_half_restored;
 
 use crate::exit::Failure;
 
@@ -16,6 +18,10 @@ pub(crate) fn open(
     randomness: &dyn Randomness,
     say: fn(&str),
 ) -> Result<Arc<Keys>, Failure> {
+    // The keys of a store that is being put back come with it; none are to be made.
+    if is_half_restored(data) {
+        return Err(StoreError::HalfRestored.into());
+    }
     let making = Making { clock, randomness };
     let keys = Keys::open(data, making, &|new| say(&words(new)))?;
     Ok(Arc::new(keys))

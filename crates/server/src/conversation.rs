@@ -74,6 +74,7 @@ async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), 
     let who = server_end::Agent {
         key: agent.key,
         doors: doors.map(|door| (door.id, door.name)).collect(),
+        addresses: reader.server_addresses()?,
     };
     let identity = shared.store.identity();
     let end = ServerEnd::new(

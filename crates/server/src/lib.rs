@@ -7,7 +7,9 @@
 //! Refuses to know: rules (it asks the store to carry out commands, like everybody else), and
 //! which database the store is.
 
+mod addresses;
 mod agents;
+mod backups;
 mod browsers;
 mod console;
 mod console_certificate;
@@ -60,8 +62,17 @@ pub struct ServerSettings {
     pub http: Option<SocketAddr>,
     /// The site's own certificate for browsers; without, one is made at first start.
     pub certificate: Option<CertificateFiles>,
+    /// Where backups lie; none for a store that is not worth one.
+    pub backups: Option<BackupSettings>,
     /// Pages that only the demo has.
     pub demo: Option<axum::Router>,
+}
+
+/// How backups are kept.
+#[derive(Clone, Debug)]
+pub struct BackupSettings {
+    /// The folder, made when the first is put there.
+    pub folder: PathBuf,
 }
 
 /// Why a server did not start.
@@ -103,6 +114,8 @@ pub(crate) struct Shared {
     pub(crate) waiting_passwords: Semaphore,
     /// How many live parts of pages there are.
     pub(crate) streams: Arc<Semaphore>,
+    /// Its backups, unless it is not backed up.
+    pub(crate) backups: Option<Arc<backups::Backups>>,
     /// Whether this is a demo, which has a page of its own.
     pub(crate) is_demo: bool,
     /// Held while the first owner is made, so that there is one.
@@ -146,6 +159,10 @@ pub async fn start(
         passwords: Semaphore::new(PASSWORDS),
         waiting_passwords: Semaphore::new(WAITING_PASSWORDS),
         streams: Arc::new(Semaphore::new(STREAMS)),
+        backups: settings
+            .backups
+            .as_ref()
+            .map(|backups| Arc::new(backups::Backups::new(settings.data.clone(), backups))),
         is_demo: settings.demo.is_some(),
         setting_up: Mutex::new(()),
     });
@@ -196,6 +213,11 @@ pub async fn start(
         address
     });
     shared.tasks.spawn(schedule::run(Arc::clone(&shared)));
+    shared.tasks.spawn(addresses::follow(Arc::clone(&shared)));
+    if let Some(backups) = &shared.backups {
+        let run = backups::run(Arc::clone(&shared), Arc::clone(backups));
+        shared.tasks.spawn(run);
+    }
     Ok(Running {
         address,
         http,

@@ -93,6 +93,7 @@ impl House {
             listen: "127.0.0.1:0".parse().expect("an address"),
             http: Some("127.0.0.1:0".parse().expect("an address")),
             certificate: None,
+            backups: None,
             demo: None,
         };
         let running = offgate_server::start(

@@ -313,6 +313,7 @@ async fn a_thousand_at_once_are_no_event() {
         listen: "127.0.0.1:0".parse().expect("an address"),
         http: None,
         certificate: None,
+        backups: None,
         demo: None,
     };
     let running = offgate_server::start(

@@ -226,6 +226,7 @@ async fn pages_are_as_they_were() {
         listen: "127.0.0.1:0".parse().expect("an address"),
         http: Some("127.0.0.1:0".parse().expect("an address")),
         certificate: None,
+        backups: None,
         demo: None,
     };
     let running = offgate_server::start(

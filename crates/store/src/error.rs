@@ -32,6 +32,12 @@ pub enum StoreError {
     /// An older Offgate made it, and it was not opened by this one yet.
     #[error("the store was made by an older Offgate; `offgate serve` brings it up to date")]
     TooOld,
+    /// The database could not be copied, so what had to be copied first was not begun.
+    #[error("the database could not be copied")]
+    Copy(#[source] std::io::Error),
+    /// A backup is being put back there, or was and did not come to an end.
+    #[error("a restore into this data directory was not finished; run it again")]
+    HalfRestored,
     /// The data directory cannot be used.
     #[error("the data directory cannot be used")]
     Directory(#[source] std::io::Error),

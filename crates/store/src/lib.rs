@@ -8,6 +8,7 @@
 
 pub mod activity;
 mod audit;
+pub mod backup;
 mod checkpoint;
 pub mod engine;
 mod error;
@@ -27,5 +28,5 @@ pub use error::StoreError;
 pub use reader::{AgentContact, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;
 pub use store::Store;
-pub use vault::{Erased, RotationStep, VAULT_FOLDER, VaultError, WRAPPING_KEY_AGE};
+pub use vault::{Erased, RotationStep, VAULT_FOLDER, VaultError, VaultState, WRAPPING_KEY_AGE};
 pub use writer::{Outcome, Pulse};

@@ -14,13 +14,14 @@ use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use crate::backup::is_half_restored;
 use crate::checkpoint::{self, CheckpointSigner};
 use crate::engine::{Engine as _, Heard, Purpose, StoreIdentity, Witnessed};
 use crate::error::StoreError;
 use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::sqlite::{DATABASE_FILE, Sqlite, purpose};
-use crate::vault::{Erased, RotationStep, Vault};
+use crate::vault::{Erased, RotationStep, Vault, VaultState};
 use crate::writer::{Answer, Job, Outcome, Pulse, Pulses, Request, Traces, Writer};
 
 /// How many jobs may wait for the writer.
@@ -80,6 +81,22 @@ impl Store {
     /// # Errors
     /// The directory or the database cannot be used, the signer fails, or a newer Offgate made it.
     pub fn open(
+        directory: &Path,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+        signer: Arc<dyn CheckpointSigner>,
+    ) -> Result<Self, StoreError> {
+        if is_half_restored(directory) {
+            return Err(StoreError::HalfRestored);
+        }
+        Self::open_restoring(directory, clock, randomness, signer)
+    }
+
+    /// As [`Self::open`], also while a restore is under way: for the restore itself.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_restoring(
         directory: &Path,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
@@ -369,6 +386,14 @@ impl Store {
         done: &dyn Fn(RotationStep),
     ) -> Result<(), StoreError> {
         Ok(self.vault.rotate(now, done)?)
+    }
+
+    /// What changes when the vault has to be backed up at once: when somebody was erased.
+    ///
+    /// # Errors
+    /// The vault cannot be used.
+    pub fn vault_state(&self) -> Result<VaultState, StoreError> {
+        Ok(self.vault.state()?)
     }
 
     /// Everybody who was ever erased, in that order.

@@ -27,31 +27,6 @@ impl Folder {
             path: path.to_owned(),
         })
     }
-
-    /// Writes a small file so that it is either all there or not at all, also after a power cut.
-    ///
-    /// # Errors
-    /// The file may or may not be there; what it had before is whole.
-    pub(crate) fn write_whole(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let unfinished = format!("{name}.new");
-        let mut file = self.create(&unfinished)?;
-        file.write_at(0, bytes)?;
-        file.sync()?;
-        self.rename(&unfinished, name)?;
-        self.sync_folder()
-    }
-
-    /// All of a file, or nothing if there is none.
-    ///
-    /// # Errors
-    /// It is there and cannot be read.
-    pub(crate) fn read_if_there(&mut self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match self.read(name) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl Disk for Folder {

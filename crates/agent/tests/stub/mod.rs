@@ -11,6 +11,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
+use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
 use offgate_core::tree::{Peaks, TreeHash, prove_consistency};
@@ -322,7 +323,12 @@ impl Stub {
 
     async fn speak(&self, mut stream: TlsStream<TcpStream>, key: AgentKey) {
         let doors = vec![(DOOR, Title::parse("Front door").expect("a title"))];
-        let agent = Agent { key, doors };
+        let addresses = ServerAddresses::default();
+        let agent = Agent {
+            key,
+            doors,
+            addresses,
+        };
         let boot = || self.started.0.elapsed();
         let mut end = ServerEnd::new(agent, STORE, EPOCH, self.started.now(), boot());
         let mut decoder = frame::Decoder::default();

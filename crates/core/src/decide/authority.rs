@@ -33,6 +33,8 @@ fn needs(command: &Command) -> Needs {
         | Command::ChangeRole(..)
         | Command::LinkOperator(..)
         | Command::NoteKeyReplaced(_)
+        | Command::NoteRestore(_)
+        | Command::AnnounceAddresses(_)
         | Command::EndOperator(_)
         | Command::HoldErasure { .. }
         | Command::ReleaseErasure { .. }

@@ -157,6 +157,16 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::SetPassword(operator, hash) => self.set_password(*operator, hash),
             Command::EndOperator(operator) => self.end_operator(*operator),
             Command::NoteKeyReplaced(replaced) => Ok(vec![Change::ServerKeyReplaced(*replaced)]),
+            Command::AnnounceAddresses(after) => {
+                let before = self.read(|records| records.server_addresses())?;
+                let after = after.clone();
+                Ok(if before == after {
+                    Vec::new()
+                } else {
+                    vec![Change::AddressesAnnounced { before, after }]
+                })
+            }
+            Command::NoteRestore(restored) => Ok(vec![Change::Restored(*restored)]),
             Command::ExtendCalendars { from_year } => {
                 let covered = self.read(|records| records.calendars_from())?;
                 Ok(if *from_year > covered {

@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 54] = [
+const VERBS: [(&str, &str); 56] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -71,6 +71,8 @@ const VERBS: [(&str, &str); 54] = [
         "store.keeping-changed",
         "changed how long is kept what is told by",
     ),
+    ("store.addresses-announced", "told agents where to find"),
+    ("store.restored", "restored from a backup"),
     ("store.calendars-extended", "extended the calendars of"),
 ];
 
@@ -81,6 +83,20 @@ pub fn verb(kind: &str) -> &str {
         .iter()
         .find(|(known, _)| *known == kind)
         .map_or(kind, |(_, verb)| verb)
+}
+
+/// Whether the values of a detail are instants, which the log keeps as microseconds since 1970 and
+/// whoever shows them shows in a zone.
+#[must_use]
+pub fn is_instant(detail: &str) -> bool {
+    matches!(
+        detail,
+        "access starts"
+            | "access ends"
+            | "employment ended at"
+            | "deactivated since"
+            | "backup made at"
+    )
 }
 
 #[cfg(test)]

@@ -125,7 +125,9 @@ pub fn touched<R: Records + ?Sized>(
         | Change::JoinTokenWithdrawn(_)
         | Change::Operator(_)
         | Change::PasswordSet(..)
-        | Change::ServerKeyReplaced(_) => Ok(BTreeSet::new()),
+        | Change::ServerKeyReplaced(_)
+        | Change::AddressesAnnounced { .. }
+        | Change::Restored(_) => Ok(BTreeSet::new()),
     }
 }
 

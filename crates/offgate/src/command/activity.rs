@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use offgate_core::actor::Actor;
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, UserId};
-use offgate_core::log::Subject;
+use offgate_core::log::{Subject, is_instant};
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Direction, Door, ZoneName};
 use offgate_core::records::Records as _;
@@ -157,12 +157,10 @@ fn detail(detail: &StoredDetail, zone: &ZoneName) -> String {
 
 /// A value as it is read; the log keeps instants as numbers.
 fn told(field: &str, value: &str, zone: &ZoneName) -> String {
-    let is_instant = matches!(
-        field,
-        "access starts" | "access ends" | "employment ended at" | "deactivated since"
-    );
     match value.parse() {
-        Ok(microseconds) if is_instant => shown(zone, Timestamp::from_microseconds(microseconds)),
+        Ok(microseconds) if is_instant(field) => {
+            shown(zone, Timestamp::from_microseconds(microseconds))
+        }
         _ => value.to_owned(),
     }
 }

@@ -53,7 +53,8 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    fn read(&self) -> Result<Passphrase, Failure> {
+    /// Reads the passphrase.
+    pub(crate) fn read(&self) -> Result<Passphrase, Failure> {
         let text = secret("passphrase", &self.passphrase)?;
         Passphrase::parse(&text).map_err(|error| Failure::usage("passphrase", error))
     }

@@ -6,6 +6,7 @@
 pub(crate) mod activity;
 pub(crate) mod agent_key;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod credential;
 pub(crate) mod door;
 pub(crate) mod door_group;
@@ -23,6 +24,7 @@ pub(crate) mod owner;
 mod person;
 pub(crate) mod policy;
 pub(crate) mod schedule;
+pub(crate) mod server_address;
 pub(crate) mod site;
 pub(crate) mod user;
 pub(crate) mod vault;

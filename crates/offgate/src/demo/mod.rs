@@ -184,6 +184,7 @@ fn settings(
         listen: at(0),
         http: Some(at(port)),
         certificate: None,
+        backups: None,
         demo: Some(page::router(Arc::clone(stations), stage.stop.clone())),
     })
 }

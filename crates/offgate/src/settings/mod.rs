@@ -8,5 +8,6 @@ mod layers;
 mod raw;
 mod resolved;
 
+pub(crate) use address::server_address;
 pub(crate) use raw::{RawAgent, RawServer};
 pub(crate) use resolved::{Config, Flags, Join, Program, ReaderKind};

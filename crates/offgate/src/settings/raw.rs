@@ -45,6 +45,9 @@ pub(crate) struct RawServer {
     /// Its private key (PEM) [env: OFFGATE_CERTIFICATE_KEY]
     #[arg(long, alias = "key", value_name = "FILE")]
     pub(crate) certificate_key: Option<String>,
+    /// The folder of backups [env: OFFGATE_BACKUPS] [default: backups in the data directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backups: Option<String>,
 }
 
 /// An agent's settings.
@@ -89,6 +92,7 @@ impl RawConfig {
                 address: read("OFFGATE_ADDRESS")?,
                 certificate: read("OFFGATE_CERTIFICATE")?,
                 certificate_key: read("OFFGATE_CERTIFICATE_KEY")?,
+                backups: read("OFFGATE_BACKUPS")?,
             },
             agent: RawAgent {
                 servers: read("OFFGATE_SERVER")?

@@ -9,6 +9,9 @@ use super::raw::{Environment, RawAgent, RawConfig, RawServer};
 use crate::exit::Failure;
 use crate::record::{List, Record};
 
+/// The folder of backups in the data directory, unless another is chosen.
+const BACKUPS: &str = "backups";
+
 /// Where a join token is to be had.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Join {
@@ -52,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) certificate: Setting<Option<PathBuf>>,
     /// Its key.
     pub(crate) certificate_key: Setting<Option<PathBuf>>,
+    /// The folder of backups.
+    pub(crate) backups: Setting<PathBuf>,
     /// Where an agent finds the server.
     pub(crate) servers: Setting<Vec<String>>,
     /// With what an agent joins.
@@ -124,6 +129,7 @@ impl Config {
     fn resolve(data: Setting<PathBuf>, layers: &Layers) -> Result<Self, Failure> {
         let text = |text: String| Ok(text);
         let path = |text: String| Ok(Some(PathBuf::from(text)));
+        let backups = data.value.join(BACKUPS);
         let config = Self {
             data,
             log: layers.resolve(
@@ -167,6 +173,13 @@ impl Config {
                 |raw| raw.server.certificate_key.clone(),
                 None,
                 path,
+            )?,
+            backups: layers.resolve(
+                "backups",
+                "OFFGATE_BACKUPS",
+                |raw| raw.server.backups.clone(),
+                backups,
+                |text| Ok(PathBuf::from(text)),
             )?,
             servers: layers.resolve(
                 "server",
@@ -258,6 +271,11 @@ impl Config {
                     "server.certificate-key",
                     certificate_key,
                     &self.certificate_key.source,
+                ),
+                row(
+                    "server.backups",
+                    Some(self.backups.value.display().to_string()),
+                    &self.backups.source,
                 ),
                 row("agent.server", servers, &self.servers.source),
                 row("agent.join", join, &self.join.source),

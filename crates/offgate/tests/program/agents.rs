@@ -7,7 +7,7 @@ use crate::support::{Installation, Running, Said, offgate, run, wait_until};
 /// A server that runs, with a door, a policy, and somebody who may pass.
 pub(crate) struct House {
     pub(crate) installation: Installation,
-    server: Running,
+    pub(crate) server: Running,
     address: String,
 }
 
@@ -69,7 +69,7 @@ impl House {
         command
     }
 
-    fn present(&self, folder: &str, what: &[&str]) -> Said {
+    pub(crate) fn present(&self, folder: &str, what: &[&str]) -> Said {
         let data = self.installation.data().join(folder);
         let mut command = offgate();
         command

@@ -8,9 +8,11 @@
 
 mod agents;
 mod audit;
+mod backup;
 mod command_line;
 mod cut;
 mod demo;
+mod drill;
 mod erasure;
 mod keys;
 mod kills;

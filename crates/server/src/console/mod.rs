@@ -44,6 +44,7 @@ pub use assets::base as assets;
 pub use one_time_link::{LinkSecret, one_time_link};
 pub use password::password_hash;
 pub(crate) use throttle::Throttle;
+pub(crate) use times::zone;
 
 /// What every page can use.
 pub(crate) type Console = Arc<Shared>;

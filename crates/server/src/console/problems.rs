@@ -35,6 +35,7 @@ impl Problem {
             "token" => "Card token",
             "display_number" => "Number on the card",
             "plate" => "Licence plate number",
+            "addresses" => "Addresses",
             "label" => "Label",
             "name" => "Name",
             "door" => "Doors",

@@ -8,7 +8,7 @@ use offgate_core::actor::Actor;
 use offgate_core::calendar::{write_day, write_full, write_rfc3339, write_time};
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, DoorId, OperatorId, UserId};
-use offgate_core::log::{Subject, may_read, verb};
+use offgate_core::log::{Subject, is_instant, may_read, verb};
 use offgate_core::operator::Role;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Direction, ZoneName};
@@ -260,11 +260,9 @@ impl<'r> Timeline<'r> {
     }
 
     fn value(&self, field: &str, value: &str) -> String {
-        let is_instant = matches!(
-            field,
-            "access starts" | "access ends" | "employment ended at" | "deactivated since"
-        );
-        if is_instant && let Ok(microseconds) = value.parse() {
+        if is_instant(field)
+            && let Ok(microseconds) = value.parse()
+        {
             return write_full(self.zone, Timestamp::from_microseconds(microseconds));
         }
         if field == "reason"

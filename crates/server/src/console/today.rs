@@ -26,6 +26,7 @@ use super::people::DoorsStanding;
 use super::signed_in::SignedIn;
 use super::timeline::{DayOfLines, Timeline};
 use super::{Console, history, times};
+use crate::backups::told;
 
 /// How many people each list shows.
 const PEOPLE: usize = 20;
@@ -60,6 +61,8 @@ struct TodayPage {
     frame: Frame,
     date: String,
     alarms: Vec<String>,
+    /// What is wrong with backups.
+    backup_trouble: Option<String>,
     active: u64,
     online: usize,
     doors: usize,
@@ -100,6 +103,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         frame: signed_in.frame(console, Section::Today)?,
         date: write_day(&zone, now),
         alarms: history::alarms(&reader, &zone, now)?,
+        backup_trouble: told(console, &zone).and_then(|told| told.trouble),
         active: counts.active,
         online: rows.iter().filter(online).count(),
         doors: rows.iter().filter(with_agent).count(),

@@ -153,10 +153,37 @@ impl Apply<'_> {
             }
             // The log's entry is all there is to it.
             Change::ServerKeyReplaced(_) => Ok(()),
+            Change::AddressesAnnounced { after, .. } => {
+                self.run("UPDATE store SET addresses = ?1", params![after.to_lines()])
+            }
+            Change::Restored(_) => self.restored(),
             Change::CalendarsExtended { from_year } => {
                 self.run("UPDATE store SET calendars_from = ?1", params![from_year])
             }
         }
+    }
+
+    /// What an agent said before is about another history, which may have gone on beyond the
+    /// backup: every table is due to be confirmed at this revision, and with it every refusal that
+    /// stands. The server that was lost may have renewed every lease until now.
+    fn restored(&self) -> Result<(), StoreError> {
+        self.run(
+            "UPDATE confirmation SET confirmed_at = NULL WHERE what = 'refuse' \
+             AND door IN (SELECT id FROM door WHERE agent = confirmation.agent) \
+             AND revision = (SELECT max(latest.revision) FROM confirmation latest \
+                             WHERE latest.user = confirmation.user)",
+            params![],
+        )?;
+        self.run(
+            "UPDATE agent_table SET revision = ?1",
+            params![self.revision],
+        )?;
+        self.run(
+            "INSERT INTO contact (agent, connected, heard_at, renewed_at) \
+             SELECT id, 0, ?1, ?1 FROM agent WHERE revoked_at IS NULL \
+             ON CONFLICT (agent) DO UPDATE SET connected = 0, renewed_at = ?1",
+            params![self.now.microseconds()],
+        )
     }
 
     fn touch(&self, user: UserId) -> Result<(), StoreError> {

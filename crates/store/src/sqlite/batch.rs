@@ -21,6 +21,7 @@ use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
+use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{EntryKey, EntryKind};
 use offgate_core::text::Email;
 use offgate_core::tree::{Leaf, Peaks, TreeHash};
@@ -498,5 +499,6 @@ delegate! {
     operators() -> Vec<Operator>;
     operator_by_email(email: &Email) -> Option<Operator>;
     keeping() -> Keeping;
+    server_addresses() -> ServerAddresses;
     calendars_from() -> i16;
 }

@@ -7,6 +7,7 @@ mod apply;
 pub(crate) mod audit;
 mod batch;
 pub(crate) mod checkpoints;
+pub(crate) mod copy;
 pub(crate) mod erasure;
 mod furniture;
 mod given_up;
@@ -40,13 +41,14 @@ pub(crate) use read::Rows;
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_lists.sql"),
     include_str!("../../migrations/0003_sealed_details.sql"),
     include_str!("../../migrations/0004_tree.sql"),
     include_str!("../../migrations/0005_erasure.sql"),
     include_str!("../../migrations/0006_fail_modes.sql"),
+    include_str!("../../migrations/0007_addresses.sql"),
 ];
 
 /// How long to wait for another process that writes.
@@ -241,7 +243,7 @@ impl Engine for Sqlite {
     }
 }
 
-fn identity(connection: &Connection) -> Result<StoreIdentity, StoreError> {
+pub(crate) fn identity(connection: &Connection) -> Result<StoreIdentity, StoreError> {
     let found = connection.query_row(
         "SELECT id, epoch_counter, epoch_nonce, pin_salt FROM store",
         [],

@@ -16,6 +16,7 @@ use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
+use offgate_core::server_address::ServerAddresses;
 use offgate_core::text::{Email, fold};
 use offgate_core::user::{Standing, UserRecord};
 use rusqlite::{Connection, params};
@@ -318,6 +319,14 @@ impl Records for Rows<'_> {
 
     fn keeping(&self) -> Result<Keeping, StoreError> {
         erasure::keeping(self.connection)
+    }
+
+    fn server_addresses(&self) -> Result<ServerAddresses, StoreError> {
+        let lines = one(self.connection, "SELECT addresses FROM store", [], |row| {
+            Ok(row.get::<_, String>(0)?)
+        })?;
+        ServerAddresses::from_lines(&lines.unwrap_or_default())
+            .map_err(|_| StoreError::Damaged("an address that could not have been entered"))
     }
 
     fn calendars_from(&self) -> Result<i16, StoreError> {

@@ -13,7 +13,7 @@
 //! keys holds the vault's write lock.
 
 mod seal;
-mod wrapping;
+pub(crate) mod wrapping;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,14 @@ use std::time::Duration;
 
 use offgate_core::log::Person;
 use offgate_core::parameters::{Randomness, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 pub(crate) use seal::{CannotOpen, OpeningKey, SealingKey};
 
 /// The name of the vault's folder in the data directory.
 pub const VAULT_FOLDER: &str = "vault";
 /// The name of its database.
-const VAULT_FILE: &str = "vault.db";
+pub(crate) const VAULT_FILE: &str = "vault.db";
 /// How long a wrapping key is used.
 pub const WRAPPING_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long to wait for another process that writes.
@@ -65,6 +65,15 @@ pub struct Erased {
     pub person: Person,
     /// When.
     pub at: Timestamp,
+}
+
+/// Tells a vault from one before somebody was erased or its wrapping key was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VaultState {
+    /// The number of the wrapping key.
+    key: i64,
+    /// The number of the last erasure, if there is one.
+    last_erasure: Option<i64>,
 }
 
 /// How far the replacing of the wrapping key has come. The process may end at any of them: the vault
@@ -274,6 +283,23 @@ impl Vault {
         })
     }
 
+    /// What changes when it has to be backed up at once.
+    pub(crate) fn state(&self) -> Result<VaultState, VaultError> {
+        self.with(|open| {
+            let state = open.connection.query_row(
+                "SELECT number, (SELECT max(number) FROM erasure) FROM wrapping",
+                [],
+                |row| {
+                    Ok(VaultState {
+                        key: row.get(0)?,
+                        last_erasure: row.get(1)?,
+                    })
+                },
+            )?;
+            Ok(state)
+        })
+    }
+
     /// Since when the wrapping key is in use.
     pub(crate) fn wrapped_since(&self) -> Result<Timestamp, VaultError> {
         self.with(|open| {
@@ -397,6 +423,13 @@ fn rewrap(
             None => return Ok(()),
         }
     }
+}
+
+/// The number of the key that opens the vault in this file.
+pub(crate) fn number(file: &Path) -> Result<i64, VaultError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    Ok(connection.query_row("SELECT number FROM wrapping", [], |row| row.get(0))?)
 }
 
 /// Takes what was overwritten out of the write-ahead log too.

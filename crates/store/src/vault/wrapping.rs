@@ -7,8 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::seal::SealingKey;
 
-fn path(folder: &Path, number: i64) -> PathBuf {
-    folder.join(format!("wrapping-{number}.key"))
+/// What a key's file is called.
+pub(crate) fn name(number: i64) -> String {
+    format!("wrapping-{number}.key")
+}
+
+/// Where a key's file is.
+pub(crate) fn path(folder: &Path, number: i64) -> PathBuf {
+    folder.join(name(number))
 }
 
 /// Makes a key's file, durable when this returns. One of the same number is gone.

@@ -270,7 +270,8 @@ fn a_log_from_before_the_tree_gets_one() {
              ALTER TABLE log DROP COLUMN subtrees; DROP TABLE checkpoint; DROP TABLE witness; \
              DROP TABLE awaiting_erasure; ALTER TABLE user DROP COLUMN erased_at; \
              ALTER TABLE store DROP COLUMN erasure_wait_days; \
-             ALTER TABLE store DROP COLUMN door_event_days; PRAGMA user_version = 3",
+             ALTER TABLE store DROP COLUMN door_event_days; \
+             ALTER TABLE store DROP COLUMN addresses; PRAGMA user_version = 3",
         )
         .expect("as it was");
     drop(database);

@@ -7,6 +7,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod backup;
 mod fail_modes;
 mod full_disk;
 mod history;

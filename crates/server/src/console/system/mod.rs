@@ -1,5 +1,6 @@
 //! System: who signs in, which agents there are, and invitations for more.
 
+mod addresses;
 mod agents;
 mod join_tokens;
 mod keeping;
@@ -22,6 +23,7 @@ use super::page::page;
 use super::paging::{Paged, page_of};
 use super::signed_in::SignedIn;
 use super::{Console, history, times};
+use crate::backups::{Told, told};
 
 pub(crate) fn router() -> Router<Console> {
     Router::new()
@@ -30,6 +32,7 @@ pub(crate) fn router() -> Router<Console> {
         .merge(agents::router())
         .merge(join_tokens::router())
         .merge(keeping::router())
+        .merge(addresses::router())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +57,8 @@ struct Overview {
     tokens: Vec<TokenRow>,
     awaiting: Vec<AwaitingRow>,
     kept: Vec<String>,
+    addresses: Vec<String>,
+    backups: Option<Told>,
     fingerprint: String,
 }
 
@@ -73,6 +78,9 @@ async fn overview(
              time of working alone is over, then refuse everybody.",
         )),
         "keeping" => Some(Banner::done("How long things are kept was changed.")),
+        "addresses" => Some(Banner::done(
+            "Agents are told the addresses as they come back, within moments.",
+        )),
         "withdrawn" => Some(Banner::done("The invitation was withdrawn.")),
         _ => None,
     };
@@ -86,6 +94,8 @@ async fn overview(
         tokens: join_tokens::rows(&console)?,
         awaiting: keeping::awaiting(&console, &signed_in)?,
         kept: keeping::sentences(&console)?,
+        addresses: addresses::announced(&console)?,
+        backups: told(&console, &zone),
         fingerprint: console.keys.fingerprint().to_string(),
     })
 }

@@ -1,0 +1,173 @@
+//! The server died at 08:00: another machine, another address, and no visit to any door.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::agents::House;
+use crate::backup::on;
+use crate::support::{Running, Said, offgate, wait_until};
+
+const LEAVER: &str = "04AAAAAAAA";
+const ERASED: &str = "04BBBBBBBB";
+const STAYS: &str = "04A22B19F0";
+
+fn with_card(house: &House, first: &str, card: &str) {
+    house.installation.json(&[
+        "user",
+        "create",
+        "--first-name",
+        first,
+        "--last-name",
+        "Drill",
+        "--policy",
+        "Always",
+        "--nfc",
+        card,
+    ]);
+}
+
+fn answer(house: &House, card: &str) -> String {
+    let said: Said = house.present("entrance", &["--nfc", card]);
+    said.out.trim().to_owned()
+}
+
+fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| {
+            let path = entry.expect("a file").path();
+            let bytes = std::fs::read(&path).expect("a file");
+            (path, bytes)
+        })
+        .collect()
+}
+
+#[test]
+fn doors_follow_a_restored_server_to_another_address_and_whoever_was_erased_stays_erased() {
+    let mut house = House::new();
+    let passphrase = house.installation.passphrase();
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", &token]));
+    house.wait_for("entrance", "granted");
+    with_card(&house, "Leaver", LEAVER);
+    with_card(&house, "Erased", ERASED);
+
+    // On a quiet day the machine that would take over is announced.
+    let standby = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = standby.local_addr().expect("an address").to_string();
+    let said = house
+        .installation
+        .json(&["server-address", "announce", &address]);
+    assert_eq!(said["items"][0]["address"], address.as_str());
+    let kept = house.installation.data().join("entrance/servers");
+    wait_until("the agent keeps the address", || {
+        std::fs::read(&kept).is_ok_and(|bytes| bytes.starts_with(address.as_bytes()))
+    });
+
+    // At night, and what happens before eight.
+    house.installation.json(&["backup", "now"]);
+    let shelf = house.installation.data().join("backups");
+    let vault = shelf.join("vault.backup");
+    let at_night = std::fs::read(&vault).expect("a backup");
+    house
+        .installation
+        .json(&["user", "deactivate", "Leaver Drill"]);
+    house
+        .installation
+        .json(&["user", "deactivate", "Erased Drill"]);
+    wait_until("both are refused", || {
+        answer(&house, LEAVER) == "refused: deactivated"
+            && answer(&house, ERASED) == "refused: deactivated"
+    });
+    wait_until("the door confirms", || {
+        let removed = house
+            .installation
+            .run(&["--yes", "user", "remove", "Erased Drill"]);
+        removed.code == 0
+    });
+    wait_until("the vault's backup is without them", || {
+        std::fs::read(&vault).is_ok_and(|now| now != at_night)
+    });
+
+    // The mirror, and eight o'clock.
+    let mirror = tempfile::tempdir().expect("a folder");
+    for (path, bytes) in files(&shelf) {
+        let name = path.file_name().expect("a name");
+        std::fs::write(mirror.path().join(name), bytes).expect("a copy");
+    }
+    house.server.end(Signal::KILL);
+    for entry in std::fs::read_dir(house.installation.data()).expect("the folder") {
+        let path = entry.expect("a file").path();
+        if path.file_name().is_some_and(|name| name == "entrance") {
+            continue;
+        }
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).expect("burned");
+        } else {
+            std::fs::remove_file(path).expect("burned");
+        }
+    }
+    // Doors go on.
+    assert_eq!(answer(&house, STAYS), "granted");
+    assert_eq!(answer(&house, LEAVER), "refused: deactivated");
+
+    // Another machine. What happened since the night is done again before it serves.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let data = elsewhere.path().join("offgate");
+    let from = mirror.path().to_str().expect("text");
+    let restored = on(&data, &["restore", from, "--format", "json"], &passphrase);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    assert_eq!(restored.json()["agents_to_be_heard"][0], "Entrance");
+    let standing = on(
+        &data,
+        &["user", "show", "Leaver Drill", "--format", "json"],
+        "",
+    );
+    assert_eq!(standing.json()["status"], "active", "{standing:?}");
+    let again = on(&data, &["user", "deactivate", "Leaver Drill"], "");
+    assert_eq!(again.code, 0, "{again:?}");
+    let gone = on(&data, &["user", "show", "Erased Drill"], "");
+    assert_eq!(gone.code, 3, "{gone:?}");
+    drop(standby);
+    let mut server = Running::start(
+        offgate()
+            .arg("--data")
+            .arg(&data)
+            .args(["serve", "--listen", &address, "--log", "warn"]),
+    );
+    server.read_until("Root fingerprint");
+    wait_until("the door confirms to the server that took over", || {
+        let shown = on(
+            &data,
+            &["user", "show", "Leaver Drill", "--format", "json"],
+            "",
+        );
+        shown.json()["confirmation"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("Confirmed by 1 of 1 door, "))
+    });
+    assert_eq!(answer(&house, LEAVER), "refused: deactivated");
+    assert_eq!(answer(&house, ERASED), "refused: unknown");
+    assert_eq!(answer(&house, STAYS), "granted");
+    // It goes on as any server: what changes reaches the door.
+    let said = on(&data, &["user", "deactivate", "Yuki Mori"], "");
+    assert_eq!(said.code, 0, "{said:?}");
+    house.wait_for("entrance", "refused: deactivated");
+    let audit = on(&data, &["audit", "verify"], "");
+    assert_eq!(audit.code, 0, "{audit:?}");
+    let planted = [ERASED.as_bytes(), b"Erased"];
+    for folder in [data.clone(), data.join("vault"), data.join("backups")] {
+        for entry in std::fs::read_dir(&folder).expect("the folder") {
+            let path = entry.expect("a file").path();
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            for what in planted {
+                let holds = bytes.windows(what.len()).any(|bytes| bytes == what);
+                assert!(!holds, "{} holds what was erased", path.display());
+            }
+        }
+    }
+    assert_eq!(server.end(Signal::TERM).0, Some(0));
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+}
