@@ -8,6 +8,7 @@ use offgate_core::id::UserId;
 use offgate_core::table::entry::Entry;
 use rustix::process::Signal;
 
+use crate::backup::on;
 use crate::support::{Installation, Running, get, http, offgate, post, run, wait_until};
 
 /// Values that are planted. None is in another, nor anywhere by chance.
@@ -40,6 +41,22 @@ fn needle(what: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Needle {
         what: what.into(),
         bytes: bytes.into(),
     }
+}
+
+/// Puts a backup back into a folder of its own.
+fn restore(house: &Installation, backup: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = on(folder.path(), &["restore", backup], &house.passphrase());
+    assert_eq!(said.code, 0, "{said:?}");
+    folder
+}
+
+/// The number of the change that made somebody.
+fn created_at(house: &Installation, who: &str) -> String {
+    let activity = house.json(&["activity", "--user", who, "--limit", "200"]);
+    let items = activity["items"].as_array().expect("changes").clone();
+    let created = items.iter().find(|item| item["what"] == "user.created");
+    created.expect("a change")["revision"].to_string()
 }
 
 /// The files in which it is, however deep.
@@ -287,7 +304,17 @@ fn whoever_is_removed_is_in_no_byte_of_any_file() {
             .is_some_and(|items| items.iter().any(|item| item["by"]["name"] == "Front door"))
     });
 
-    // The control: the same search finds all of it now.
+    // What an auditor took along, and a backup of last night.
+    let path = |name: &str| folder.join(name).to_str().expect("text").to_owned();
+    let (checkpoint, entry) = (path("taken.checkpoint"), path("taken.entry"));
+    house.json(&["audit", "checkpoint", "--output", &checkpoint]);
+    let revision = created_at(&house, &who);
+    house.json(&["audit", "prove", &revision, "--output", &entry]);
+    let made = house.json(&["backup", "now"]);
+    let backup = made["file"].as_str().expect("a path").to_owned();
+
+    // The control: the same search finds all of it now, also in what is made of the backup; and a
+    // PIN is nowhere as it is typed.
     let mut needles: Vec<Needle> = NAMES
         .into_iter()
         .chain([CARD, LOST_CARD, PLATE, SIGN_IN, OPERATOR])
@@ -303,6 +330,19 @@ fn whoever_is_removed_is_in_no_byte_of_any_file() {
         );
     }
 
+    let restored_before = restore(&house, &backup);
+    for needle in &needles {
+        assert!(
+            !search(restored_before.path(), needle).is_empty(),
+            "found in what was restored: {}",
+            needle.what
+        );
+    }
+    drop(restored_before);
+    assert!(search(&folder, &needle("a PIN", PIN)).is_empty());
+
+    let vault = house.data().join("backups/vault.backup");
+    let vault_before = std::fs::read(&vault).expect("a backup");
     house.json(&["--yes", "user", "remove", &who]);
     wait_until("the door has forgotten", || {
         present(&["--nfc", CARD]) == "refused: unknown"
@@ -318,7 +358,38 @@ fn whoever_is_removed_is_in_no_byte_of_any_file() {
         .filter(|(_, files)| !files.is_empty())
         .collect();
     assert!(left.is_empty(), "{left:?}");
+    // A backup from before brings none of it back, once the vault's backup is from after.
+    wait_until("the vault is backed up anew", || {
+        std::fs::read(&vault).is_ok_and(|now| now != vault_before)
+    });
+    let restored = restore(&house, &backup);
+    for needle in &needles {
+        let found = search(restored.path(), needle);
+        assert_eq!(found, Vec::<String>::new(), "{}", needle.what);
+    }
+    let audit = on(restored.path(), &["audit", "verify"], "");
+    assert_eq!(audit.code, 0, "{audit:?}");
     // The history adds up: every entry still has its commitments, and theirs say that they went.
+    let audit = house.run(&["audit", "verify"]);
+    assert_eq!(audit.code, 0, "{audit:?}");
+    let root = house.json(&["keys", "show"])["items"][0]["fingerprint"].clone();
+    let root = root.as_str().expect("a fingerprint").to_owned();
+    for taken in [&checkpoint, &entry] {
+        let checked = house.run(&["audit", "check", taken, "--root", &root]);
+        assert_eq!(checked.code, 0, "{checked:?}");
+    }
+    let later = path("later.checkpoint");
+    house.json(&["audit", "prove", "--since", &checkpoint, "--output", &later]);
+    let continues = [
+        "audit",
+        "check",
+        &later,
+        "--root",
+        &root,
+        "--since",
+        &checkpoint,
+    ];
+    assert_eq!(house.run(&continues).code, 0);
     let activity = house.json(&["activity", "--limit", "200"]);
     assert!(activity.to_string().contains("erased on"), "{activity}");
     let gone = get(&host, &format!("/users/{who}"));
