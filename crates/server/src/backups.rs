@@ -109,7 +109,7 @@ pub(crate) fn told(shared: &Shared, zone: &ZoneName) -> Option<Told> {
         Ok(standing) => (standing.sentence(zone), failed),
         Err(error) => {
             let words = format!("Whether there is a backup is not known: {error}.");
-            (words.clone(), Some(words))
+            (words.clone(), failed.or(Some(words)))
         }
     };
     Some(Told {

@@ -32,8 +32,8 @@ use offgate_core::table::admission::{Holder, Reason};
 use offgate_core::text::{Email, Note, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_server::{
-    EXPORT_VERSION, Keys, LogSigner, Making, PersonExport, Running, ServerSettings, one_time_link,
-    password_hash,
+    BackupSettings, EXPORT_VERSION, Keys, LogSigner, Making, PersonExport, Running, ServerSettings,
+    one_time_link, password_hash,
 };
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Outcome, Store};
@@ -72,6 +72,11 @@ struct House {
 
 impl House {
     async fn open() -> Self {
+        Self::with_backups(None).await
+    }
+
+    /// One that is backed up into this folder.
+    async fn with_backups(backups: Option<&Path>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(FakeClock(AtomicI64::new(START * 1_000_000)));
         let randomness = Arc::new(Counter(AtomicU64::new(1)));
@@ -93,7 +98,9 @@ impl House {
             listen: "127.0.0.1:0".parse().expect("an address"),
             http: Some("127.0.0.1:0".parse().expect("an address")),
             certificate: None,
-            backups: None,
+            backups: backups.map(|folder| BackupSettings {
+                folder: folder.to_owned(),
+            }),
             demo: None,
         };
         let running = offgate_server::start(
@@ -931,5 +938,79 @@ async fn an_export_is_for_administrators_asks_again_and_is_on_record() {
     ] {
         assert_eq!(answer.header("location"), Some(again.as_str()));
     }
+    house.running.stop().await;
+}
+
+/// Gets a page until it says this.
+async fn until_it_says(house: &House, cookie: &str, path: &str, words: &str) -> Answer {
+    let since = std::time::Instant::now();
+    loop {
+        let page = house.get(path, cookie).await;
+        if page.says(words) {
+            return page;
+        }
+        let waited = since.elapsed();
+        assert!(waited < Duration::from_secs(60), "{words}: {}", page.0);
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_fails_is_said_where_one_looks_and_one_that_is_made_too() {
+    let place = tempfile::tempdir().expect("a folder");
+    let taken = place.path().join("a-file");
+    std::fs::write(&taken, b"in the way").expect("a file");
+    let house = House::with_backups(Some(&taken)).await;
+    house.operator("owner", Role::Owner, None).await;
+    let cookie = house.sign_in("owner").await;
+    until_it_says(&house, &cookie, "/", "No backup could be made on").await;
+    let system = house.get("/system", &cookie).await;
+    assert!(system.says("No backup could be made on"), "{}", system.0);
+    house.running.stop().await;
+
+    let shelf = place.path().join("shelf");
+    let house = House::with_backups(Some(&shelf)).await;
+    house.operator("owner", Role::Owner, None).await;
+    let cookie = house.sign_in("owner").await;
+    let made = "The last backup was made on";
+    let system = until_it_says(&house, &cookie, "/system", made).await;
+    assert!(system.says("shelf"), "{}", system.0);
+    assert!(!system.says("No backup"), "{}", system.0);
+    let today = house.get("/", &cookie).await;
+    assert!(!today.says("backup"), "nothing to say: {}", today.0);
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn owners_say_where_agents_find_the_server() {
+    let house = House::open().await;
+    house.operator("owner", Role::Owner, None).await;
+    house
+        .operator("administrator", Role::Administrator, None)
+        .await;
+    let (owner, administrator) = (
+        house.sign_in("owner").await,
+        house.sign_in("administrator").await,
+    );
+    let path = "/system/addresses";
+    let wrong = house
+        .post(path, &owner, "addresses=https%3A%2F%2Fdoors.example.org")
+        .await;
+    assert_eq!(wrong.status(), 422);
+    assert!(
+        wrong.says("Addresses: A host and a port, as in"),
+        "{}",
+        wrong.0
+    );
+    assert!(wrong.says("https://doors.example.org"), "it is kept");
+    let form = "addresses=doors.example.org%3A12445%0D%0Astandby.example.org%3A12445%0D%0A";
+    let refused = house.post(path, &administrator, form).await;
+    assert!(refused.says("This needs the role owner"), "{}", refused.0);
+    let done = house.post(path, &owner, form).await;
+    assert_eq!(done.header("location"), Some("/system?done=addresses"));
+    let system = house.get("/system", &owner).await;
+    assert!(system.says("<code>standby.example.org:12445</code>"));
+    let log = house.get("/activity", &owner).await;
+    assert!(log.says("told agents where to find"), "{}", log.0);
     house.running.stop().await;
 }
