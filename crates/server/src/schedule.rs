@@ -51,7 +51,7 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
             break;
         }
     }
-    replace_wrapping_key(shared, now).await?;
+    forget_copies(shared, now).await?;
     let from_year = year(now);
     if reader.calendars_from()? < from_year {
         order(shared, Command::ExtendCalendars { from_year }).await?;
@@ -59,10 +59,12 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A copy of the vault is worth something until its wrapping key is replaced.
-async fn replace_wrapping_key(shared: &Shared, now: Timestamp) -> Result<(), StoreError> {
+/// A copy of the vault is worth something until its wrapping key is replaced; one of the database
+/// from before its schema was changed, until it is gone.
+async fn forget_copies(shared: &Shared, now: Timestamp) -> Result<(), StoreError> {
     let store = shared.store.clone();
     let work = move || {
+        store.forget_older_copies(now)?;
         if now.since(store.wrapping_key_since()?) >= WRAPPING_KEY_AGE {
             store.replace_wrapping_key(now, &|_| {})?;
             tracing::info!("the vault's wrapping key was replaced");

@@ -33,7 +33,7 @@ pub enum StoreError {
     #[error("the store was made by an older Offgate; `offgate serve` brings it up to date")]
     TooOld,
     /// The database could not be copied, so what had to be copied first was not begun.
-    #[error("the database could not be copied")]
+    #[error("the database could not be copied; nothing was changed")]
     Copy(#[source] std::io::Error),
     /// A backup is being put back there, or was and did not come to an end.
     #[error("a restore into this data directory was not finished; run it again")]

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
-use offgate_core::calendar::year;
 use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId};
@@ -20,7 +19,7 @@ use crate::engine::{Engine as _, Heard, Purpose, StoreIdentity, Witnessed};
 use crate::error::StoreError;
 use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
-use crate::sqlite::{DATABASE_FILE, Sqlite, purpose};
+use crate::sqlite::{DATABASE_FILE, Sqlite, older_copy, purpose};
 use crate::vault::{Erased, RotationStep, Vault, VaultState};
 use crate::writer::{Answer, Job, Outcome, Pulse, Pulses, Request, Traces, Writer};
 
@@ -110,7 +109,7 @@ impl Store {
             // Names in old entries cannot be read and new ones cannot be written; doors go on.
             tracing::error!(%error, "the vault cannot be used");
         }
-        let mut engine = Sqlite::open(&path, Arc::clone(&vault), &*randomness, year(clock.now()))?;
+        let mut engine = Sqlite::open(&path, Arc::clone(&vault), &*randomness, clock.now())?;
         checkpoint::sign_when_opened(&mut engine, &*signer, clock.now())?;
         let identity = engine.identity();
         let (requests, inbox) = sync_channel(WAITING);
@@ -365,6 +364,14 @@ impl Store {
                 Err(StoreError::Overloaded)
             }
         }
+    }
+
+    /// Removes copies of the database from before its schema was changed that are kept no longer.
+    ///
+    /// # Errors
+    /// The data directory cannot be used.
+    pub fn forget_older_copies(&self, now: Timestamp) -> Result<(), StoreError> {
+        older_copy::forget_outlived(&self.readers.path, now)
     }
 
     /// Since when the vault's wrapping key is in use.

@@ -12,6 +12,8 @@ pub(crate) mod erasure;
 mod furniture;
 mod given_up;
 pub(crate) mod log_tree;
+mod migrate;
+pub(crate) mod older_copy;
 pub(crate) mod payload;
 mod payload_check;
 mod people;
@@ -22,34 +24,25 @@ pub(crate) mod sign_in;
 pub(crate) mod tables;
 pub(crate) mod users;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::id::StoreId;
 use offgate_core::log::Person;
-use offgate_core::parameters::{Epoch, Randomness};
+use offgate_core::parameters::{Epoch, Randomness, Timestamp};
 use offgate_core::pin::PinSalt;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::{Batch, Engine, Forgotten, StoreIdentity};
 use crate::error::StoreError;
 use crate::vault::{Keys, Vault};
+use migrate::{Beginning, Migrated, NEWEST, migrate};
 
 pub(crate) use read::Rows;
 
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
-
-const MIGRATIONS: [&str; 7] = [
-    include_str!("../../migrations/0001_first.sql"),
-    include_str!("../../migrations/0002_lists.sql"),
-    include_str!("../../migrations/0003_sealed_details.sql"),
-    include_str!("../../migrations/0004_tree.sql"),
-    include_str!("../../migrations/0005_erasure.sql"),
-    include_str!("../../migrations/0006_fail_modes.sql"),
-    include_str!("../../migrations/0007_addresses.sql"),
-];
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -68,6 +61,7 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
 /// The connection that writes.
 pub(crate) struct Sqlite {
     connection: Connection,
+    path: PathBuf,
     vault: Arc<Vault>,
     identity: StoreIdentity,
 }
@@ -78,17 +72,20 @@ impl Sqlite {
         path: &Path,
         vault: Arc<Vault>,
         randomness: &dyn Randomness,
-        first_year: i16,
+        now: Timestamp,
     ) -> Result<Self, StoreError> {
         let mut connection = Connection::open(path)?;
         set_up(&connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        if migrate(&mut connection, &vault, randomness, first_year)? == Migrated::TookOver {
+        let beginning = Beginning { randomness, now };
+        if migrate(&mut connection, path, &vault, &NEWEST, &beginning)? == Migrated::FromOlder {
+            // What the older schema kept in plain text is overwritten in the file, not yet there.
             empty_log(&connection)?;
         }
         let identity = identity(&connection)?;
         Ok(Self {
             connection,
+            path: path.to_owned(),
             vault,
             identity,
         })
@@ -97,7 +94,7 @@ impl Sqlite {
     /// Whether a database has the schema that this build knows.
     pub(crate) fn check_schema(connection: &Connection) -> Result<(), StoreError> {
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let known = NEWEST.number();
         match found.cmp(&known) {
             std::cmp::Ordering::Equal => Ok(()),
             std::cmp::Ordering::Greater => Err(StoreError::TooNew { found, known }),
@@ -122,71 +119,6 @@ impl Sqlite {
         set_up(&connection)?;
         Ok(connection)
     }
-}
-
-/// Whether opening a database left plain text of an older schema in the write-ahead log.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Migrated {
-    Nothing,
-    TookOver,
-}
-
-fn migrate(
-    connection: &mut Connection,
-    vault: &Vault,
-    randomness: &dyn Randomness,
-    first_year: i16,
-) -> Result<Migrated, StoreError> {
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::TooNew { found, known });
-    }
-    for (number, migration) in (1_i64..)
-        .zip(MIGRATIONS)
-        .skip_while(|(number, _)| *number <= found)
-    {
-        transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", number)?;
-    }
-    let mut migrated = Migrated::Nothing;
-    if found < 3 {
-        let mut keys = Keys::new(vault);
-        payload::take_over(&transaction, &mut keys)?;
-        given_up::take_over(&transaction, vault)?;
-        keys.keep()?;
-        migrated = Migrated::TookOver;
-    }
-    if found == 1 {
-        users::index_all(&Rows {
-            connection: &transaction,
-            vault,
-        })?;
-    }
-    if found < 4 {
-        log_tree::fill(&transaction)?;
-    }
-    let exists: Option<i64> = transaction
-        .query_row("SELECT only FROM store", [], |row| row.get(0))
-        .optional()?;
-    if exists.is_none() {
-        let mut nonce = [0_u8; 16];
-        randomness.fill(&mut nonce);
-        transaction.execute(
-            "INSERT INTO store (only, id, epoch_counter, epoch_nonce, pin_salt, calendars_from) \
-             VALUES (1, ?1, 1, ?2, ?3, ?4)",
-            params![
-                StoreId::random(randomness).as_bytes(),
-                nonce,
-                PinSalt::random(randomness).as_bytes(),
-                first_year
-            ],
-        )?;
-    }
-    transaction.commit()?;
-    Ok(migrated)
 }
 
 /// Takes what was overwritten out of the write-ahead log too.
@@ -234,6 +166,7 @@ impl Engine for Sqlite {
 
     fn forget(&mut self) -> Result<Forgotten, StoreError> {
         let destroyed = payload::destroy_keys(&self.connection, &self.vault)?;
+        older_copy::forget_all(&self.path)?;
         let forgotten = empty_log(&self.connection)?;
         // Until then it is owed: this process may end before it comes to it again.
         if forgotten == Forgotten::Everywhere {
@@ -262,12 +195,12 @@ pub(crate) fn identity(connection: &Connection) -> Result<StoreIdentity, StoreEr
 
 #[cfg(test)]
 pub(crate) mod plans {
-    use super::{Connection, MIGRATIONS};
+    use super::{Connection, migrate::NEWEST};
 
     /// An empty database with the newest schema.
     pub(crate) fn schema() -> Connection {
         let connection = Connection::open_in_memory().expect("memory");
-        for migration in MIGRATIONS {
+        for migration in NEWEST.migrations {
             connection.execute_batch(migration).expect("schema");
         }
         connection

@@ -80,7 +80,7 @@ pub(crate) fn adds_up(database: &Connection) {
 }
 
 /// The audit, which found nothing.
-fn clean(store: &Store) -> Audit {
+pub(crate) fn clean(store: &Store) -> Audit {
     let audit = store.read().audit().expect("an audit");
     assert_eq!(audit.finding, None);
     assert_eq!(
@@ -246,40 +246,6 @@ fn nothing_is_added_to_a_log_that_is_not_the_one_that_was_signed_for() {
     let reader = Reader::of(directory.path(), randomness).expect("a reader");
     let audit = reader.audit().expect("an audit");
     assert_eq!(audit.finding, Some(Finding::Missing(Revision::new(last))));
-}
-
-#[test]
-fn a_log_from_before_the_tree_gets_one() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let before = {
-        let opened = furnished(directory.path(), 26);
-        opened.done(create(1, BTreeSet::new(), BTreeSet::new(), "Ada"));
-        clean(&opened.store)
-    };
-    let database = Connection::open(directory.path().join(DATABASE_FILE)).expect("the database");
-    database
-        .execute_batch(
-            "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; \
-             ALTER TABLE door RENAME TO newer_door; \
-             CREATE TABLE door (id BLOB PRIMARY KEY, revision INTEGER NOT NULL, \
-             site BLOB NOT NULL REFERENCES site (id), name TEXT NOT NULL, \
-             agent BLOB REFERENCES agent (id), lease_seconds INTEGER NOT NULL) STRICT; \
-             INSERT INTO door SELECT id, revision, site, name, agent, lease_seconds \
-             FROM newer_door; DROP TABLE newer_door; CREATE INDEX door_by_agent ON door (agent); \
-             DROP TABLE door_version; DROP TABLE emergency_list_person; DROP TABLE emergency_list; \
-             ALTER TABLE log DROP COLUMN subtrees; DROP TABLE checkpoint; DROP TABLE witness; \
-             DROP TABLE awaiting_erasure; ALTER TABLE user DROP COLUMN erased_at; \
-             ALTER TABLE store DROP COLUMN erasure_wait_days; \
-             ALTER TABLE store DROP COLUMN door_event_days; \
-             ALTER TABLE store DROP COLUMN addresses; PRAGMA user_version = 3",
-        )
-        .expect("as it was");
-    drop(database);
-    let opened = open(directory.path(), 27);
-    let after = clean(&opened.store);
-    assert_eq!((after.entries, after.root), (before.entries, before.root));
-    opened.done(create(2, BTreeSet::new(), BTreeSet::new(), "Ada"));
-    clean(&opened.store);
 }
 
 #[test]

@@ -9,9 +9,11 @@
 
 mod backup;
 mod fail_modes;
+mod fixture;
 mod full_disk;
 mod history;
 mod lists;
+mod migrations;
 mod organisation;
 mod vault;
 
@@ -383,10 +385,16 @@ fn a_store_made_by_a_newer_build_is_not_opened() {
         Arc::new(Counter(AtomicU64::new(0))),
         Arc::new(LogKey::new()),
     );
-    assert!(matches!(
-        refused,
-        Err(offgate_store::StoreError::TooNew { found: 99, .. })
-    ));
+    match refused {
+        Err(error @ offgate_store::StoreError::TooNew { found: 99, .. }) => {
+            assert!(error.to_string().contains("a newer Offgate"), "{error}");
+        }
+        _ => panic!("it was opened"),
+    }
+    let untouched: i64 = database
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .expect("a version");
+    assert_eq!(untouched, 99);
 }
 
 /// Not a test of its own: what the kill test starts and kills. Deactivates and reactivates one
