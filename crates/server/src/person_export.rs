@@ -106,6 +106,7 @@ impl PersonExport {
             "format": "offgate-person",
             "version": VERSION,
             "made_at": self.at(self.made_at),
+            "door_events_kept_days": self.reader.keeping()?.door_events.days(),
             "person": self.person(&person),
             "groups": groups,
             "policies": policies,

@@ -24,6 +24,7 @@ use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, OperatorId, ReaderId, SiteId, UserId,
 };
+use offgate_core::keeping::{EventRetention, Keeping};
 use offgate_core::operator::{Operator, OperatorState, Role};
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
@@ -815,6 +816,66 @@ async fn agent(house: &House) -> (AgentId, DoorId) {
         .await;
     assert!(matches!(outcome, Ok(Outcome::Done { .. })), "{outcome:?}");
     (agent, door)
+}
+
+/// Wherever door events are read it says how long they are kept, and where they are gone nothing
+/// claims that there were none.
+#[tokio::test]
+async fn door_events_go_when_their_time_is_over_and_nothing_claims_there_were_none() {
+    let house = House::open().await;
+    house.operator("owner", Role::Owner, None).await;
+    let user = house.person().await;
+    let (agent, door) = agent(&house).await;
+    let keeping = Keeping {
+        door_events: EventRetention::from_days(30).expect("days"),
+        ..Keeping::default()
+    };
+    house.done(Command::ChangeKeeping(keeping)).await;
+    let credential = CredentialId::random(&*house.randomness);
+    let event = DoorEvent {
+        sequence: 1,
+        at: house.clock.now().minus(Duration::from_secs(29 * 24 * 3600)),
+        door,
+        direction: Direction::Out,
+        presented: CredentialKind::NfcCard,
+        happening: Happening::WayOut {
+            holder: Some(Holder { user, credential }),
+        },
+    };
+    let recorded = house.store.record_events(agent, 0, vec![event]).await;
+    recorded.expect("kept");
+    let paths = [
+        "/users".to_owned(),
+        format!("/users/{user}"),
+        format!("/users/{user}/deactivate"),
+        format!("/doors/{door}"),
+        "/activity".to_owned(),
+        format!("/activity?user={user}&kind=doors"),
+    ];
+    for (passed, seen) in [(0, true), (2 * 24 * 3600, false)] {
+        house.pass(passed);
+        let month = Duration::from_secs(30 * 24 * 3600);
+        let before = house.clock.now().minus(month);
+        let forgotten = house.store.forget_events(before, 10).await;
+        forgotten.expect("forgotten");
+        let cookie = house.sign_in("owner").await;
+        for path in &paths {
+            let answer = house.get(path, &cookie).await;
+            let gone = answer.says("ot on record") || answer.says("is on record");
+            if path.starts_with("/users") || path.contains("kind=doors") {
+                assert_eq!(gone, !seen, "{path}: {}", answer.0);
+            }
+            if !(seen && path.ends_with("/deactivate")) {
+                assert!(answer.says("Door events are kept for 30 days."), "{path}");
+            }
+        }
+    }
+    let export = PersonExport::new(house.store.read(), user, Role::Owner, house.clock.now());
+    let text: String = export.collect::<Result<_, _>>().expect("read");
+    let document: serde_json::Value = serde_json::from_str(&text).expect("one document");
+    assert_eq!(document["door_events_kept_days"], 30);
+    assert_eq!(document["door_events"], serde_json::json!([]));
+    house.running.stop().await;
 }
 
 /// Everything about somebody, in pieces of one page, which together are one document; without

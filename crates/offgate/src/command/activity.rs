@@ -20,7 +20,8 @@ use super::person::pick_person;
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::moment::{shown, zone};
-use crate::record::{List, Record, reference};
+use crate::record::{Format, List, Record, reference};
+use crate::terminal::talk;
 
 /// `offgate activity`
 #[derive(Clone, Debug, Args)]
@@ -88,6 +89,9 @@ pub(crate) fn run(books: &Books, arguments: &ActivityArguments) -> Result<(), Fa
         next: page.older.map(|cursor| cursor.to_string()),
     }
     .show(books.format);
+    if books.format == Format::Text && arguments.kind != Kind::Changes {
+        talk(&reader.keeping()?.door_events.sentence());
+    }
     Ok(())
 }
 

@@ -160,6 +160,8 @@ struct DoorPage {
     after: String,
     policies: String,
     days: Vec<DayOfLines>,
+    /// How long door events are kept.
+    kept: String,
 }
 
 fn door_page(console: &Console, signed_in: &SignedIn, door: DoorId) -> Result<DoorPage, Failure> {
@@ -187,6 +189,7 @@ fn door_page(console: &Console, signed_in: &SignedIn, door: DoorId) -> Result<Do
         after: after(&reader, &door)?,
         policies: policies.join(", "),
         days: timeline.days(&activity.items)?,
+        kept: reader.keeping()?.door_events.sentence(),
     })
 }
 

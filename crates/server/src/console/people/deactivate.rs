@@ -41,6 +41,8 @@ struct DeactivatePage {
     initials: String,
     employee_number: Option<String>,
     last_seen: Option<profile::SeenAt>,
+    /// How long door events are kept.
+    kept: String,
     /// "Card ··4821 and PIN stop at 12 doors."
     effect: String,
     /// Doors that cannot be reached now.
@@ -73,6 +75,7 @@ fn draw(
             .as_ref()
             .map(|number| number.as_str().to_owned()),
         last_seen: profile::last_seen(&reader, person, &zone, now)?,
+        kept: reader.keeping()?.door_events.sentence(),
         effect: effect(&reader, person)?,
         unreachable: unreachable(console, &reader, person)?,
         signs_in: reader

@@ -156,6 +156,8 @@ struct ListPage {
     everybody: String,
     previous: Option<String>,
     next: Option<String>,
+    /// How long door events are kept.
+    kept: String,
 }
 
 async fn list(
@@ -278,6 +280,7 @@ async fn list(
         next: found
             .next
             .map(|cursor| asked.address(filter, order, Some(cursor))),
+        kept: reader.keeping()?.door_events.sentence(),
     })
 }
 
