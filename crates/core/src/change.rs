@@ -13,6 +13,7 @@ use crate::credential::{CardToken, Credential};
 use crate::fail_mode::EmergencyList;
 use crate::id::{CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
 use crate::keeping::Keeping;
+use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{Operator, PasswordHash};
 use crate::parameters::Timestamp;
 use crate::pin::PinDigest;
@@ -230,6 +231,24 @@ pub enum Change {
     },
     /// The store was restored from a backup, and every door has to confirm anew.
     Restored(Restored),
+    /// Mail leaves by another server, by none any more, or with another password.
+    MailServerChanged {
+        /// By which it left.
+        before: Option<Box<MailServer>>,
+        /// By which it leaves.
+        after: Option<Box<MailServer>>,
+        /// Whether there is another password.
+        password: NewPassword,
+    },
+    /// Checkpoints are mailed to somebody else, or otherwise, or to nobody.
+    CheckpointMailChanged {
+        /// What it was.
+        before: Option<CheckpointMail>,
+        /// What it is.
+        after: Option<CheckpointMail>,
+    },
+    /// A letter was sent to see whether it goes.
+    MailTested,
     /// Calendars at the doors reach five years ahead from this year on.
     CalendarsExtended {
         /// The year.

@@ -15,6 +15,7 @@ use crate::id::{
 };
 use crate::keeping::Keeping;
 use crate::log::Person;
+use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{Operator, PasswordHash, Role};
 use crate::parameters::{Revision, Timestamp};
 use crate::place::{Door, DoorGroup, Site};
@@ -245,6 +246,15 @@ pub enum Command {
     /// Notes that this store was restored from a backup, in an epoch of its own. Every door has to
     /// confirm anew: what one held before, another history led to.
     NoteRestore(Restored),
+    /// Has mail leave by this server from now on. The password is kept outside the store.
+    SetUpMail(MailServer, NewPassword),
+    /// Sends no mail any more; what waits is given up.
+    StopMail,
+    /// Sends checkpoints of the log to somebody every so often, or to nobody.
+    ChangeCheckpointMail(Option<CheckpointMail>),
+    /// Sends a letter that says nothing, to see whether it goes. What is judged and noted is that
+    /// it may be sent.
+    TestMail,
     /// Lets calendars (clock changes, holidays) at the doors reach five years ahead from this
     /// year on. Asked by the schedule every January.
     ExtendCalendars {
@@ -275,7 +285,10 @@ impl Command {
             | Self::ChangeRole(..)
             | Self::LinkOperator(..)
             | Self::SetPassword(..)
-            | Self::EndOperator(_) => Freshness::Recent,
+            | Self::EndOperator(_)
+            | Self::SetUpMail(..)
+            | Self::StopMail
+            | Self::ChangeCheckpointMail(_) => Freshness::Recent,
             _ => Freshness::Session,
         }
     }

@@ -126,6 +126,8 @@ ids! {
     CommandId
     /// One Offgate store.
     StoreId
+    /// A letter to be sent.
+    LetterId
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod id;
 pub mod keeping;
 pub mod log;
 pub mod log_proof;
+pub mod mail;
 pub mod memory;
 pub mod operator;
 pub mod parameters;

@@ -15,6 +15,7 @@ use crate::id::{
     OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
+use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{OperatorState, Role};
 use crate::parameters::Timestamp;
 use crate::policy::{PolicyHours, Schedule, Weekday, Window};
@@ -52,6 +53,8 @@ pub enum Subject {
     Operator(OperatorId),
     /// The store itself.
     Store,
+    /// The mail that leaves it.
+    Mail,
 }
 
 /// Somebody about whom details are: they are kept under a key of that person's, and go with it.
@@ -571,6 +574,25 @@ pub fn entry(change: &Change) -> Entry {
                 ),
             ]),
         },
+        Change::MailServerChanged {
+            before,
+            after,
+            password,
+        } => Entry {
+            kind: "mail.server-changed",
+            subject: Subject::Mail,
+            details: mail_server(before.as_deref(), after.as_deref(), *password),
+        },
+        Change::CheckpointMailChanged { before, after } => Entry {
+            kind: "mail.checkpoint-changed",
+            subject: Subject::Mail,
+            details: checkpoint_mail(before.as_ref(), after.as_ref()),
+        },
+        Change::MailTested => Entry {
+            kind: "mail.tested",
+            subject: Subject::Mail,
+            details: Vec::new(),
+        },
         Change::CalendarsExtended { from_year } => Entry {
             kind: "store.calendars-extended",
             subject: Subject::Store,
@@ -731,6 +753,54 @@ fn addresses(addresses: &ServerAddresses) -> [Field; 1] {
     let all: Vec<_> = addresses.iter().map(ServerAddress::as_str).collect();
     let all = all.join(", ");
     [("addresses", (!all.is_empty()).then_some(all))]
+}
+
+/// Addresses and user names are not told, only that they are others: one may be a person's, and
+/// what is told of nobody in particular is never erased.
+fn mail_server(
+    before: Option<&MailServer>,
+    after: Option<&MailServer>,
+    password: NewPassword,
+) -> Vec<Detail> {
+    let fields = |server: Option<&MailServer>| -> [Field; 4] {
+        [
+            ("server", server.map(|it| it.host.as_str().to_owned())),
+            ("port", server.map(|it| it.port.to_string())),
+            (
+                "protection",
+                server.map(|it| it.protection.name().to_owned()),
+            ),
+            ("own name", server.map(|it| it.name.as_str().to_owned())),
+        ]
+    };
+    let replaced = |field, same: bool| -> Field {
+        (
+            field,
+            (!same && after.is_some()).then(|| "another".to_owned()),
+        )
+    };
+    let user = |server: Option<&MailServer>| server.map(|it| it.user.clone());
+    let sender = |server: Option<&MailServer>| server.map(|it| it.sender.clone());
+    let authorities = |server: Option<&MailServer>| server.map(|it| it.authorities.clone());
+    let mut details = differences(&fields(before), &fields(after));
+    details.extend(new([
+        replaced("user name", user(before) == user(after)),
+        replaced("sender", sender(before) == sender(after)),
+        replaced("authorities", authorities(before) == authorities(after)),
+        replaced("password", password == NewPassword::Kept),
+    ]));
+    details
+}
+
+fn checkpoint_mail(before: Option<&CheckpointMail>, after: Option<&CheckpointMail>) -> Vec<Detail> {
+    let every = |mail: Option<&CheckpointMail>| -> [Field; 1] {
+        [("every", mail.map(|it| it.every.name().to_owned()))]
+    };
+    let to = |mail: Option<&CheckpointMail>| mail.map(|it| it.to.clone());
+    let replaced = after.is_some() && to(before) != to(after);
+    let mut details = differences(&every(before), &every(after));
+    details.extend(new([("recipient", replaced.then(|| "another".to_owned()))]));
+    details
 }
 
 fn about_new_user(user: &User) -> Vec<Detail> {

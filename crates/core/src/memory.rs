@@ -18,6 +18,7 @@ use crate::id::{
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
+use crate::mail::{CheckpointMail, MailServer};
 use crate::operator::Operator;
 use crate::parameters::{Revision, Timestamp};
 use crate::pin::PinDigest;
@@ -71,6 +72,10 @@ pub struct Memory {
     pub keeping: Keeping,
     /// Where agents find the server.
     pub addresses: ServerAddresses,
+    /// By which server mail leaves.
+    pub mail_server: Option<MailServer>,
+    /// Who is sent checkpoints of the log.
+    pub checkpoint_mail: Option<CheckpointMail>,
     /// The first year that calendars at the doors cover.
     pub calendars_from: i16,
 }
@@ -299,7 +304,11 @@ impl Memory {
                 }
             }
             // Kept outside the records.
-            Change::ServerKeyReplaced(_) | Change::Restored(_) => {}
+            Change::ServerKeyReplaced(_) | Change::Restored(_) | Change::MailTested => {}
+            Change::MailServerChanged { after, .. } => {
+                self.mail_server = after.map(|after| *after);
+            }
+            Change::CheckpointMailChanged { after, .. } => self.checkpoint_mail = after,
             Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
         }
     }
@@ -498,6 +507,12 @@ impl Records for Memory {
     }
     fn server_addresses(&self) -> Result<ServerAddresses, Infallible> {
         Ok(self.addresses.clone())
+    }
+    fn mail_server(&self) -> Result<Option<MailServer>, Infallible> {
+        Ok(self.mail_server.clone())
+    }
+    fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, Infallible> {
+        Ok(self.checkpoint_mail.clone())
     }
     fn calendars_from(&self) -> Result<i16, Infallible> {
         Ok(self.calendars_from)

@@ -13,6 +13,7 @@ use crate::id::{
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
+use crate::mail::{CheckpointMail, MailServer};
 use crate::operator::Operator;
 use crate::parameters::Timestamp;
 use crate::pin::PinDigest;
@@ -123,6 +124,10 @@ pub trait Records {
     fn keeping(&self) -> Result<Keeping, Self::Error>;
     /// Which addresses of the server agents are told.
     fn server_addresses(&self) -> Result<ServerAddresses, Self::Error>;
+    /// By which server mail leaves; none if it does not.
+    fn mail_server(&self) -> Result<Option<MailServer>, Self::Error>;
+    /// Who is sent checkpoints of the log, if anybody is.
+    fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, Self::Error>;
     /// The first year that calendars at the doors cover.
     fn calendars_from(&self) -> Result<i16, Self::Error>;
 }

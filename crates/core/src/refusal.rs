@@ -185,6 +185,15 @@ pub enum Refusal {
     /// The invitation is used, withdrawn or expired; which of these is not said.
     #[error("this join token does not work any more; make a new one under System")]
     TokenSpent,
+    /// What is said to a mail server elsewhere would be read on the way.
+    #[error("without TLS only to a mail server on this machine")]
+    MailInTheClear,
+    /// A password that was given for one server is not sent to another.
+    #[error("give the password for this server and user name")]
+    MailPasswordNeeded,
+    /// There is no server to send mail by.
+    #[error("set up a mail server first")]
+    MailNotSetUp,
     /// A door needs a reader.
     #[error("a door has at least one reader on the way in")]
     NoReader,

@@ -32,7 +32,7 @@ pub enum TextError {
 }
 
 /// Characters that show nothing and change how the text around them reads.
-fn is_forbidden(character: char) -> bool {
+pub(crate) fn is_forbidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

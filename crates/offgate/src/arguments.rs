@@ -17,6 +17,7 @@ use crate::command::holiday::HolidayCommand;
 use crate::command::join_token::JoinTokenCommand;
 use crate::command::keeping::KeepingCommand;
 use crate::command::keys::KeysCommand;
+use crate::command::mail::MailCommand;
 use crate::command::operator::OperatorCommand;
 use crate::command::owner::OwnerCommand;
 use crate::command::policy::PolicyCommand;
@@ -153,6 +154,9 @@ pub(crate) enum BooksCommand {
     /// How long things are kept
     #[command(subcommand)]
     Keeping(KeepingCommand),
+    /// Mail that leaves this server
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// The keys of people's details, and who was erased
     #[command(subcommand)]
     Vault(VaultCommand),

@@ -109,6 +109,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             database(&mut findings, &reader);
             history(&mut findings, &reader)?;
             backups(&mut findings, &reader, config, clock.now())?;
+            mail(&mut findings, &reader, clock.now())?;
             agents(&mut findings, &reader, server)?;
         }
     }
@@ -169,6 +170,59 @@ fn backups(
         );
         findings.add("backup", Health::Note, words);
     }
+    Ok(())
+}
+
+/// Mail waits and is tried again by itself; what does not go for this long is worth a look.
+const MAIL_LATE: Duration = Duration::from_secs(3600);
+/// For how long a letter that failed is wrong; then it is only listed.
+const MAIL_FAILED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+fn mail(findings: &mut Findings, reader: &Reader, now: Timestamp) -> Result<(), Failure> {
+    const WHAT: &str = "mail";
+    let zone = zone(reader)?;
+    let outbox = reader.outbox()?;
+    let why = outbox.problem.as_ref().map(|problem| problem.sentences());
+    if let (Some(since), Some(why)) = (outbox.waiting_since, why) {
+        let health = if now.since(since) > MAIL_LATE {
+            Health::Wrong
+        } else {
+            Health::Note
+        };
+        let words = format!(
+            "{} waiting since {}. {why}",
+            outbox.waiting,
+            shown(&zone, since)
+        );
+        findings.add(WHAT, health, words);
+    }
+    if let Some(last) = outbox.last_failed.filter(|at| now.since(*at) < MAIL_FAILED) {
+        let words = format!(
+            "{} failed, the last at {}; `offgate mail failures` says why",
+            outbox.failed,
+            shown(&zone, last)
+        );
+        findings.add(WHAT, Health::Wrong, words);
+    }
+    let (health, words) = match (reader.mail_server()?, outbox.last_sent) {
+        (None, _) => (
+            Health::Note,
+            "is not set up; `offgate mail set` does it".to_owned(),
+        ),
+        (Some(_), None) => (
+            Health::Well,
+            "is set up; nothing was sent lately".to_owned(),
+        ),
+        (Some(server), Some(at)) => (
+            Health::Well,
+            format!(
+                "was last taken by {} at {}",
+                server.host.as_str(),
+                shown(&zone, at)
+            ),
+        ),
+    };
+    findings.add(WHAT, health, words);
     Ok(())
 }
 

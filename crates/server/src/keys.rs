@@ -6,6 +6,7 @@
 
 mod folder;
 mod keyring;
+mod mail_password;
 mod older;
 mod passphrase;
 
@@ -26,6 +27,7 @@ use offgate_store::{Store, StoreError};
 pub(crate) use folder::Folder;
 use folder::Stamp;
 use keyring::{Kept, KeptBackup, Keyring, Unnoted, Working};
+pub use mail_password::MailPassword;
 use passphrase::Locked;
 pub use passphrase::{NotAPassphrase, NotUnwrapped, Passphrase};
 

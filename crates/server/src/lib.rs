@@ -19,6 +19,7 @@ mod keys;
 mod keys_followed;
 mod listener;
 mod log_signer;
+mod mail;
 mod person_export;
 mod schedule;
 
@@ -39,10 +40,11 @@ use tokio_util::task::TaskTracker;
 pub use console::{LinkSecret, assets, one_time_link, password_hash};
 pub use console_certificate::{CertificateError, CertificateFiles};
 pub use keys::{
-    KeyShown, Keys, KeysError, Making, NewPassphrase, NotAPassphrase, NotUnwrapped, NoteError,
-    Passphrase, unwrap_backup_key,
+    KeyShown, Keys, KeysError, MailPassword, Making, NewPassphrase, NotAPassphrase, NotUnwrapped,
+    NoteError, Passphrase, unwrap_backup_key,
 };
 pub use log_signer::LogSigner;
+pub use mail::send_test as send_test_mail;
 pub use person_export::{PersonExport, VERSION as EXPORT_VERSION};
 
 /// The port on which agents find the server unless another is chosen.
@@ -218,6 +220,7 @@ pub async fn start(
         let run = backups::run(Arc::clone(&shared), Arc::clone(backups));
         shared.tasks.spawn(run);
     }
+    shared.tasks.spawn(mail::run(Arc::clone(&shared)));
     Ok(Running {
         address,
         http,

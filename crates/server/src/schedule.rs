@@ -11,7 +11,7 @@ use offgate_core::parameters::Timestamp;
 use offgate_core::records::Records as _;
 use offgate_store::{Outcome, StoreError, WRAPPING_KEY_AGE};
 
-use crate::Shared;
+use crate::{Shared, mail};
 
 /// How often it is looked whether something is due.
 const EVERY: Duration = Duration::from_secs(10);
@@ -52,6 +52,7 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
         }
     }
     forget_copies(shared, now).await?;
+    mail::forget(shared).await?;
     let from_year = year(now);
     if reader.calendars_from()? < from_year {
         order(shared, Command::ExtendCalendars { from_year }).await?;

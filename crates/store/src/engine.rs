@@ -10,7 +10,8 @@ use offgate_core::actor::Actor;
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
-use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, PolicyId, StoreId, UserId};
+use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, LetterId, PolicyId, StoreId, UserId};
+use offgate_core::mail::Posting;
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinSalt;
 use offgate_core::records::Records;
@@ -18,6 +19,7 @@ use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::tree::TreeHash;
 
 use crate::error::StoreError;
+use crate::outbox::{Attempt, Posted};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// Which store this is.
@@ -205,6 +207,24 @@ pub trait Batch: Records<Error = StoreError> {
     /// Deletes door events of before a moment, the oldest first, at most so many. Says how many
     /// went.
     fn forget_events(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError>;
+    /// Puts a letter into the outbox, unless too many wait or it is there already.
+    fn post(&mut self, posting: &Posting, now: Timestamp) -> Result<Posted, StoreError>;
+    /// Says when the next checkpoint is to be mailed, if the last one was still due at `was_due`.
+    fn checkpoint_mailed(
+        &mut self,
+        was_due: Timestamp,
+        next: Timestamp,
+    ) -> Result<Posted, StoreError>;
+    /// Notes what became of an attempt to send a letter. One that is gone stays gone.
+    fn attempted(
+        &mut self,
+        letter: LetterId,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Deletes letters of before a moment, whatever became of them, the oldest first, at most so
+    /// many. Says how many went.
+    fn forget_letters(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError>;
     /// Changes who is signed in.
     fn sign_in(&mut self, change: &SignInChange, now: Timestamp) -> Result<(), StoreError>;
     /// Uses a link up, and says what it was for.

@@ -14,6 +14,7 @@ use offgate_core::id::{
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
+use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Randomness, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -30,10 +31,11 @@ use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
 use crate::audit::Audit;
 use crate::engine::TableHead;
 use crate::error::StoreError;
+use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
-    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, erasure, log_tree, sign_in, tables,
-    users,
+    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, erasure, log_tree, mail, sign_in,
+    tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -274,6 +276,34 @@ impl Reader {
         self.with(|rows| tables::door_versions(rows.connection, agent, door))
     }
 
+    /// Who is sent checkpoints of the log, and when the next one is due.
+    pub fn checkpoint_mail_due(&self) -> Result<Option<(CheckpointMail, Timestamp)>, StoreError> {
+        self.with(|rows| mail::checkpoint_due(rows.connection))
+    }
+
+    /// Letters that may be sent now, the longest due first.
+    pub fn waiting_letters(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<WaitingLetter>, StoreError> {
+        self.with(|rows| mail::waiting(rows.connection, now, limit))
+    }
+
+    /// How the outbox is.
+    pub fn outbox(&self) -> Result<OutboxState, StoreError> {
+        self.with(|rows| mail::state(rows.connection))
+    }
+
+    /// Letters that failed for good, the last first, of before a place in that list.
+    pub fn failed_letters(
+        &self,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<FailedLetter>, StoreError> {
+        self.with(|rows| mail::failed(rows.connection, before, limit))
+    }
+
     /// The last revision an agent has acknowledged.
     pub fn acknowledged(&self, agent: AgentId) -> Result<Option<Revision>, StoreError> {
         self.with(|rows| tables::acknowledged(rows.connection, agent))
@@ -364,5 +394,7 @@ delegate! {
     operator_by_email(email: &Email) -> Option<Operator>;
     keeping() -> Keeping;
     server_addresses() -> ServerAddresses;
+    mail_server() -> Option<MailServer>;
+    checkpoint_mail() -> Option<CheckpointMail>;
     calendars_from() -> i16;
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use offgate_core::actor::Actor;
 use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
-use offgate_core::id::{AgentId, CommandId};
+use offgate_core::id::{AgentId, CommandId, LetterId};
+use offgate_core::mail::Posting;
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
@@ -17,6 +18,7 @@ use crate::backup::is_half_restored;
 use crate::checkpoint::{self, CheckpointSigner};
 use crate::engine::{Engine as _, Heard, Purpose, StoreIdentity, Witnessed};
 use crate::error::StoreError;
+use crate::outbox::{Attempt, Posted};
 use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::sqlite::{DATABASE_FILE, Sqlite, older_copy, purpose};
@@ -313,7 +315,58 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let asked = self.ask(Job::ForgetEvents { before, at_most })?;
         match asked.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
-            Answer::EventsForgotten(count) => Ok(count),
+            Answer::Forgotten(count) => Ok(count),
+            _ => Err(StoreError::OutcomeUnknown),
+        }
+    }
+
+    /// Puts a letter with a checkpoint into the outbox and says when the next one is due, both or
+    /// neither, if this one was still due at `was_due`. When the outbox is full it is left out.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn post_checkpoint(
+        &self,
+        posting: Posting,
+        was_due: Timestamp,
+        next: Timestamp,
+    ) -> Result<Posted, StoreError> {
+        let asked = self.ask(Job::PostCheckpoint {
+            posting: Box::new(posting),
+            was_due,
+            next,
+        })?;
+        match asked.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
+            Answer::Posted(posted) => Ok(posted),
+            _ => Err(StoreError::OutcomeUnknown),
+        }
+    }
+
+    /// Notes what became of an attempt to send a letter.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_attempt(
+        &self,
+        letter: LetterId,
+        attempt: Attempt,
+    ) -> Result<(), StoreError> {
+        self.note(Job::Attempted { letter, attempt }).await
+    }
+
+    /// Deletes letters of before a moment, whatever became of them, at most so many at once. Says
+    /// how many went.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn forget_letters(
+        &self,
+        before: Timestamp,
+        at_most: usize,
+    ) -> Result<usize, StoreError> {
+        let asked = self.ask(Job::ForgetLetters { before, at_most })?;
+        match asked.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
+            Answer::Forgotten(count) => Ok(count),
             _ => Err(StoreError::OutcomeUnknown),
         }
     }

@@ -13,8 +13,9 @@ use offgate_core::change::Change;
 use offgate_core::command::Command;
 use offgate_core::decide::{Decision, decide};
 use offgate_core::door_event::DoorEvent;
-use offgate_core::id::{AgentId, CommandId};
+use offgate_core::id::{AgentId, CommandId, LetterId};
 use offgate_core::log::Person;
+use offgate_core::mail::Posting;
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::refusal::Refusal;
 use tokio::sync::{oneshot, watch};
@@ -22,6 +23,7 @@ use tokio::sync::{oneshot, watch};
 use crate::checkpoint::{self, CheckpointSigner};
 use crate::engine::{Batch, Engine, Forgotten, Heard, Verdict, Witnessed};
 use crate::error::StoreError;
+use crate::outbox::{Attempt, Posted};
 use crate::projection::project;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
@@ -74,6 +76,19 @@ pub(crate) enum Job {
         before: Timestamp,
         at_most: usize,
     },
+    PostCheckpoint {
+        posting: Box<Posting>,
+        was_due: Timestamp,
+        next: Timestamp,
+    },
+    Attempted {
+        letter: LetterId,
+        attempt: Attempt,
+    },
+    ForgetLetters {
+        before: Timestamp,
+        at_most: usize,
+    },
     NobodyConnected,
     SignIn(SignInChange),
     UseLink(SecretHash),
@@ -87,6 +102,8 @@ impl Job {
             Self::Acknowledge { .. }
             | Self::Events { .. }
             | Self::ForgetEvents { .. }
+            | Self::PostCheckpoint { .. }
+            | Self::Attempted { .. }
             | Self::NobodyConnected => Concerns::Pages,
             Self::Contact { heard, .. } => match heard {
                 Heard::Connected | Heard::Gone => Concerns::Pages,
@@ -97,7 +114,10 @@ impl Job {
                 Verdict::Doubted => Concerns::Pages,
                 Verdict::Seen => Concerns::Nobody,
             },
-            Self::SignIn(_) | Self::UseLink(_) | Self::ForgetTraces => Concerns::Nobody,
+            Self::SignIn(_)
+            | Self::UseLink(_)
+            | Self::ForgetTraces
+            | Self::ForgetLetters { .. } => Concerns::Nobody,
         }
     }
 }
@@ -116,7 +136,8 @@ pub(crate) enum Answer {
     Command(Outcome),
     Noted,
     EventsKept(Option<u64>),
-    EventsForgotten(usize),
+    Forgotten(usize),
+    Posted(Posted),
     Link(Option<LinkPurpose>),
 }
 
@@ -348,9 +369,27 @@ fn perform(
             }
             Ok(Answer::Noted)
         }
-        Job::ForgetEvents { before, at_most } => Ok(Answer::EventsForgotten(
-            batch.forget_events(*before, *at_most)?,
-        )),
+        Job::ForgetEvents { before, at_most } => {
+            Ok(Answer::Forgotten(batch.forget_events(*before, *at_most)?))
+        }
+        Job::PostCheckpoint {
+            posting,
+            was_due,
+            next,
+        } => {
+            let posted = match batch.checkpoint_mailed(*was_due, *next)? {
+                Posted::Taken => batch.post(posting, now)?,
+                other => other,
+            };
+            Ok(Answer::Posted(posted))
+        }
+        Job::Attempted { letter, attempt } => {
+            batch.attempted(*letter, attempt, now)?;
+            Ok(Answer::Noted)
+        }
+        Job::ForgetLetters { before, at_most } => {
+            Ok(Answer::Forgotten(batch.forget_letters(*before, *at_most)?))
+        }
         Job::NobodyConnected => {
             batch.nobody_connected()?;
             Ok(Answer::Noted)

@@ -38,7 +38,11 @@ fn needs(command: &Command) -> Needs {
         | Command::EndOperator(_)
         | Command::HoldErasure { .. }
         | Command::ReleaseErasure { .. }
-        | Command::ChangeKeeping(_) => Needs::Role(Role::Owner),
+        | Command::ChangeKeeping(_)
+        | Command::SetUpMail(..)
+        | Command::StopMail
+        | Command::ChangeCheckpointMail(_)
+        | Command::TestMail => Needs::Role(Role::Owner),
         Command::CreateUser { .. }
         | Command::EditUser { .. }
         | Command::ReactivateUser { .. }

@@ -122,7 +122,8 @@ impl<R: Records + ?Sized> Case<'_, R> {
                 })) => Ok(Vec::new()),
                 Some(UserRecord::Removed(_)) => self.erasure(id),
                 Some(UserRecord::Present(_)) => {
-                    let mut changes = vec![self.removal(id, self.now, None)?];
+                    let mut changes = self.no_checkpoints_to(id)?;
+                    changes.push(self.removal(id, self.now, None)?);
                     changes.extend(self.erasure(id)?);
                     Ok(changes)
                 }

@@ -8,6 +8,7 @@ mod authority;
 mod credential;
 mod erasure;
 mod furniture;
+mod mail;
 mod operator;
 mod user;
 
@@ -167,6 +168,10 @@ impl<R: Records + ?Sized> Case<'_, R> {
                 })
             }
             Command::NoteRestore(restored) => Ok(vec![Change::Restored(*restored)]),
+            Command::SetUpMail(server, password) => self.set_up_mail(server, *password),
+            Command::StopMail => self.stop_mail(),
+            Command::ChangeCheckpointMail(after) => self.change_checkpoint_mail(after.as_ref()),
+            Command::TestMail => self.test_mail(),
             Command::ExtendCalendars { from_year } => {
                 let covered = self.read(|records| records.calendars_from())?;
                 Ok(if *from_year > covered {

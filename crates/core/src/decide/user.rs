@@ -230,6 +230,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
                 )));
             }
         }
+        changes.extend(self.no_checkpoints_to(id)?);
         let wait = self.read(|records| records.keeping())?.erasure_wait;
         let due = self.now.plus(wait.duration());
         changes.push(self.removal(id, due, unconfirmed)?);

@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 56] = [
+const VERBS: [(&str, &str); 59] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -73,6 +73,12 @@ const VERBS: [(&str, &str); 56] = [
     ),
     ("store.addresses-announced", "told agents where to find"),
     ("store.restored", "restored from a backup"),
+    ("mail.server-changed", "changed the server for"),
+    (
+        "mail.checkpoint-changed",
+        "changed the checkpoints that go by",
+    ),
+    ("mail.tested", "tested"),
     ("store.calendars-extended", "extended the calendars of"),
 ];
 

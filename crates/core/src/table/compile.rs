@@ -127,7 +127,10 @@ pub fn touched<R: Records + ?Sized>(
         | Change::PasswordSet(..)
         | Change::ServerKeyReplaced(_)
         | Change::AddressesAnnounced { .. }
-        | Change::Restored(_) => Ok(BTreeSet::new()),
+        | Change::Restored(_)
+        | Change::MailServerChanged { .. }
+        | Change::CheckpointMailChanged { .. }
+        | Change::MailTested => Ok(BTreeSet::new()),
     }
 }
 

@@ -251,5 +251,6 @@ fn named_subject(reader: &Reader, subject: Subject) -> Result<Value, Failure> {
         Subject::JoinToken(id) => named!(id, join_token),
         Subject::Operator(id) => named!(id, operator),
         Subject::Store => json!("the store"),
+        Subject::Mail => json!("outgoing mail"),
     })
 }

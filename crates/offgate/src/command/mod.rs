@@ -18,6 +18,7 @@ mod hours;
 pub(crate) mod join_token;
 pub(crate) mod keeping;
 pub(crate) mod keys;
+pub(crate) mod mail;
 mod means;
 pub(crate) mod operator;
 pub(crate) mod owner;

@@ -16,5 +16,6 @@ mod drill;
 mod erasure;
 mod keys;
 mod kills;
+mod mail;
 mod server;
 mod support;

@@ -375,6 +375,7 @@ impl<'r> Timeline<'r> {
                 .and_then(|it| named(it.name.as_str())),
             Subject::Operator(id) => self.operator(id)?,
             Subject::Store => named("every door"),
+            Subject::Mail => named("outgoing mail"),
         })
     }
 

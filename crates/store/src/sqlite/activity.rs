@@ -334,6 +334,7 @@ fn subject(name: &str, id: Option<[u8; 16]>) -> Result<Subject, StoreError> {
         ("join-token", Some(id)) => Subject::JoinToken(JoinTokenId::from_bytes(id)),
         ("operator", Some(id)) => Subject::Operator(OperatorId::from_bytes(id)),
         ("store", None) => Subject::Store,
+        ("mail", None) => Subject::Mail,
         _ => return Err(StoreError::Damaged("a log entry about nothing known")),
     })
 }

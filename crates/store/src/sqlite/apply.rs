@@ -19,7 +19,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::{erasure, given_up, sign_in};
+use super::{erasure, given_up, mail, sign_in};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -152,11 +152,17 @@ impl Apply<'_> {
                 sign_in::end_all(self.connection, *operator)
             }
             // The log's entry is all there is to it.
-            Change::ServerKeyReplaced(_) => Ok(()),
             Change::AddressesAnnounced { after, .. } => {
                 self.run("UPDATE store SET addresses = ?1", params![after.to_lines()])
             }
             Change::Restored(_) => self.restored(),
+            Change::ServerKeyReplaced(_) | Change::MailTested => Ok(()),
+            Change::MailServerChanged { after, .. } => {
+                mail::set_server(self.connection, after.as_deref(), self.now)
+            }
+            Change::CheckpointMailChanged { after, .. } => {
+                mail::set_checkpoint_mail(self.connection, after.as_ref(), self.now)
+            }
             Change::CalendarsExtended { from_year } => {
                 self.run("UPDATE store SET calendars_from = ?1", params![from_year])
             }
@@ -338,6 +344,7 @@ impl Apply<'_> {
         } = tombstone;
         given_up::retire(self.connection, self.vault, retired, self.now)?;
         given_up::burn(self.connection, self.vault, burned)?;
+        mail::forget_person(self.connection, *id)?;
         self.run(
             "DELETE FROM credential WHERE user = ?1",
             params![id.as_bytes()],

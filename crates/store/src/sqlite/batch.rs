@@ -11,10 +11,11 @@ use offgate_core::door_event::DoorEvent;
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId,
-    HolidayGroupId, JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
+    HolidayGroupId, JoinTokenId, LetterId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
 use offgate_core::log::{self, Subject};
+use offgate_core::mail::{CheckpointMail, MailServer, Posting};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -31,10 +32,11 @@ use rusqlite::{Connection, params};
 use super::read::Rows;
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
-use super::{activity, apply, checkpoints, erasure, log_tree, payload, sign_in, users};
+use super::{activity, apply, checkpoints, erasure, log_tree, mail, payload, sign_in, users};
 use crate::checkpoint;
 use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead, Verdict, Witnessed};
 use crate::error::StoreError;
+use crate::outbox::{Attempt, Posted};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::vault::Keys;
 
@@ -65,6 +67,7 @@ fn subject(subject: Subject) -> (&'static str, Option<[u8; 16]>) {
         Subject::JoinToken(id) => ("join-token", Some(*id.as_bytes())),
         Subject::Operator(id) => ("operator", Some(*id.as_bytes())),
         Subject::Store => ("store", None),
+        Subject::Mail => ("mail", None),
     }
 }
 
@@ -389,6 +392,31 @@ impl Batch for SqliteBatch<'_> {
         activity::forget(self.connection, before, at_most)
     }
 
+    fn post(&mut self, posting: &Posting, now: Timestamp) -> Result<Posted, StoreError> {
+        mail::post(self.connection, posting, now)
+    }
+
+    fn checkpoint_mailed(
+        &mut self,
+        was_due: Timestamp,
+        next: Timestamp,
+    ) -> Result<Posted, StoreError> {
+        mail::checkpoint_sent(self.connection, was_due, next)
+    }
+
+    fn attempted(
+        &mut self,
+        letter: LetterId,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        mail::attempted(self.connection, letter, attempt, now)
+    }
+
+    fn forget_letters(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        mail::forget(self.connection, before, at_most)
+    }
+
     fn sign_in(&mut self, change: &SignInChange, now: Timestamp) -> Result<(), StoreError> {
         sign_in::apply(self.connection, change, now)
     }
@@ -500,5 +528,7 @@ delegate! {
     operator_by_email(email: &Email) -> Option<Operator>;
     keeping() -> Keeping;
     server_addresses() -> ServerAddresses;
+    mail_server() -> Option<MailServer>;
+    checkpoint_mail() -> Option<CheckpointMail>;
     calendars_from() -> i16;
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::people::{self, MISSING};
 use super::rows::{actor, actor_columns, all, id, instant, one};
-use super::{payload, sign_in};
+use super::{mail, payload, sign_in};
 use crate::error::StoreError;
 use crate::users::AwaitingErasure;
 use crate::vault::{Erased, Keys, Vault};
@@ -106,6 +106,15 @@ pub(super) fn operator(
 ) -> Result<(), StoreError> {
     payload::erase(connection, Person::Operator(operator), at)?;
     sign_in::end_all(connection, operator)?;
+    let address: Option<String> = one(
+        connection,
+        "SELECT email_folded FROM operator WHERE id = ?1",
+        params![operator.as_bytes()],
+        |row| Ok(row.get(0)?),
+    )?;
+    if let Some(address) = address {
+        mail::forget_recipient(connection, &address)?;
+    }
     run(
         connection,
         "DELETE FROM operator WHERE id = ?1",

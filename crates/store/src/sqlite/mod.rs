@@ -12,6 +12,7 @@ pub(crate) mod erasure;
 mod furniture;
 mod given_up;
 pub(crate) mod log_tree;
+pub(crate) mod mail;
 mod migrate;
 pub(crate) mod older_copy;
 pub(crate) mod payload;

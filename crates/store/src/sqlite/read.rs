@@ -10,6 +10,7 @@ use offgate_core::id::{
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
+use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -23,7 +24,7 @@ use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
-use super::{erasure, furniture, given_up, people, tables};
+use super::{erasure, furniture, given_up, mail, people, tables};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -327,6 +328,14 @@ impl Records for Rows<'_> {
         })?;
         ServerAddresses::from_lines(&lines.unwrap_or_default())
             .map_err(|_| StoreError::Damaged("an address that could not have been entered"))
+    }
+
+    fn mail_server(&self) -> Result<Option<MailServer>, StoreError> {
+        mail::server(self.connection)
+    }
+
+    fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, StoreError> {
+        mail::checkpoint_mail(self.connection)
     }
 
     fn calendars_from(&self) -> Result<i16, StoreError> {

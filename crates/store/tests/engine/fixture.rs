@@ -25,8 +25,8 @@ use offgate_store::sign_in::{LinkPurpose, OneTimeLink, SecretHash, Session, Sign
 use offgate_store::{DATABASE_FILE, Heard, VAULT_FOLDER, Verdict, Witnessed};
 use rusqlite::Connection;
 
-use crate::fail_modes;
 use crate::organisation::*;
+use crate::{fail_modes, mail};
 
 const HOLIDAYS: HolidayGroupId = HolidayGroupId::from_bytes([4; 16]);
 const HOLIDAY_HOURS: ScheduleId = ScheduleId::from_bytes([3; 16]);
@@ -68,6 +68,7 @@ fn pin(opened: &Opened, number: u8, digits: &str) -> Command {
 /// reactivated; Zoë is deactivated and her card lost; Eve had a PIN and a lost card, and was removed
 /// and erased; Kim was removed and is held.
 fn live(opened: &Opened) {
+    mail::live(opened);
     opened.done(Command::CreateHolidayGroup(HolidayGroup {
         id: HOLIDAYS,
         revision: Revision::ZERO,

@@ -13,6 +13,7 @@ mod fixture;
 mod full_disk;
 mod history;
 mod lists;
+mod mail;
 mod migrations;
 mod organisation;
 mod vault;
