@@ -11,7 +11,7 @@ use crate::agent::{Agent, JoinToken};
 use crate::backup::Restored;
 use crate::credential::{CardToken, Credential};
 use crate::fail_mode::EmergencyList;
-use crate::id::{CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
+use crate::id::{AgentId, CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
 use crate::keeping::Keeping;
 use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{Operator, PasswordHash};
@@ -214,6 +214,18 @@ pub enum Change {
         /// It, as it was.
         agent: Agent,
         /// When.
+        at: Timestamp,
+    },
+    /// An agent's device is in other hands. The PINs it knew, as [`Records::pins_known_to`] counts
+    /// them, are on the list of those to renew; that its key is refused is a change of its own.
+    ///
+    /// [`Records::pins_known_to`]: crate::records::Records::pins_known_to
+    AgentStolen {
+        /// Which.
+        agent: AgentId,
+        /// How many PINs it knew.
+        pins: u64,
+        /// When it was reported.
         at: Timestamp,
     },
     /// An operator came, changed (role, linked person, end), but not by a password.

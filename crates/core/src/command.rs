@@ -18,6 +18,7 @@ use crate::log::Person;
 use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{Operator, PasswordHash, Role};
 use crate::parameters::{Revision, Timestamp};
+use crate::pin::PinCandidate;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
 use crate::server_address::ServerAddresses;
@@ -159,6 +160,15 @@ pub enum Command {
         /// Which.
         credential: CredentialId,
     },
+    /// Puts another PIN in the place of one: the old one is refused and not given out again.
+    RenewPin {
+        /// Which.
+        credential: CredentialId,
+        /// The id of the new one.
+        new: CredentialId,
+        /// The new one.
+        pin: PinCandidate,
+    },
     /// Blocks a credential at every door; the person keeps the rest.
     ReportLost {
         /// Which.
@@ -229,6 +239,15 @@ pub enum Command {
     },
     /// Refuses an agent's key from now on.
     RevokeAgent(AgentId),
+    /// Ends an agent whose device is in other hands, invites the one that takes its place, and puts
+    /// every PIN it knew on the list of those to renew. One that was revoked before may be reported
+    /// too: its device still knows what it knew.
+    ReportAgentStolen {
+        /// Which.
+        agent: AgentId,
+        /// The invitation for the new device; none if it has no doors to take over.
+        token: Option<JoinToken>,
+    },
     /// Adds an operator.
     CreateOperator(Operator),
     /// Changes what an operator may do.

@@ -512,6 +512,11 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::Agent(agent.id),
             details: old([("name", Some(agent.name.as_str().to_owned()))]),
         },
+        Change::AgentStolen { agent, pins, .. } => Entry {
+            kind: "agent.stolen",
+            subject: Subject::Agent(*agent),
+            details: new([("PINs it knew", Some(pins.to_string()))]),
+        },
         Change::Operator(edit) => furniture(
             edit,
             ["operator.created", "operator.changed", "operator.deleted"],

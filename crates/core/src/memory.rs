@@ -46,6 +46,10 @@ pub struct Memory {
     pub pin_refusals: Vec<(Actor, Timestamp)>,
     /// Doors that have not confirmed a deactivation. Filled and cleared by whoever plays the doors.
     pub unconfirmed: BTreeMap<UserId, BTreeSet<DoorId>>,
+    /// PINs that agents know. Filled by whoever plays the doors.
+    pub known_pins: BTreeMap<AgentId, BTreeSet<CredentialId>>,
+    /// PINs to renew, and the first stolen agent that knew each.
+    pub exposed_pins: BTreeMap<CredentialId, AgentId>,
     /// Groups of users.
     pub groups: BTreeMap<GroupId, Group>,
     /// Sites.
@@ -141,6 +145,9 @@ impl Memory {
                 let user = tombstone.id;
                 self.credentials
                     .retain(|_, credential| credential.user != user);
+                let credentials = &self.credentials;
+                self.exposed_pins
+                    .retain(|id, _| credentials.contains_key(id));
                 self.unconfirmed.remove(&user);
                 self.retired
                     .extend(retired.iter().map(|pin| (pin.digest, pin.until)));
@@ -184,6 +191,7 @@ impl Memory {
             } => {
                 self.change_user(credential.user, |_| {});
                 self.credentials.remove(&credential.id);
+                self.exposed_pins.remove(&credential.id);
                 self.retired
                     .extend(retired.map(|pin| (pin.digest, pin.until)));
                 self.burned.extend(burned);
@@ -289,6 +297,11 @@ impl Memory {
                     },
                 );
             }
+            Change::AgentStolen { agent, .. } => {
+                for pin in self.pins_of(agent) {
+                    self.exposed_pins.entry(pin).or_insert(agent);
+                }
+            }
             Change::Operator(edit) => {
                 put(
                     &mut self.operators,
@@ -330,6 +343,13 @@ impl Memory {
         if let Some(token) = self.join_tokens.get_mut(&token) {
             token.state = state;
         }
+    }
+
+    fn pins_of(&self, agent: AgentId) -> BTreeSet<CredentialId> {
+        let known = self.known_pins.get(&agent).into_iter().flatten().copied();
+        known
+            .filter(|pin| self.credentials.contains_key(pin))
+            .collect()
     }
 
     fn count_users(&self, has: impl Fn(&User) -> bool) -> u64 {
@@ -474,6 +494,9 @@ impl Records for Memory {
     }
     fn agent(&self, id: AgentId) -> Result<Option<Agent>, Infallible> {
         Ok(self.agents.get(&id).cloned())
+    }
+    fn pins_known_to(&self, agent: AgentId) -> Result<u64, Infallible> {
+        Ok(self.pins_of(agent).len() as u64)
     }
     fn agents(&self) -> Result<Vec<Agent>, Infallible> {
         list(&self.agents)

@@ -108,6 +108,10 @@ pub trait Records {
     fn emergency_lists(&self) -> Result<Vec<EmergencyList>, Self::Error>;
     /// The agent with this id, revoked ones too.
     fn agent(&self, id: AgentId) -> Result<Option<Agent>, Self::Error>;
+    /// How many PINs that are still in use the device of this agent may know: those of everybody
+    /// in its table, and of everybody taken out of it of whom it has not acknowledged that. PINs
+    /// that are newer than its revocation never came to it.
+    fn pins_known_to(&self, agent: AgentId) -> Result<u64, Self::Error>;
     /// All agents, revoked ones too.
     fn agents(&self) -> Result<Vec<Agent>, Self::Error>;
     /// The join token with this id.

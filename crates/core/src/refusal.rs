@@ -133,6 +133,9 @@ pub enum Refusal {
     /// Too many PINs were refused lately; guessing would find other people's.
     #[error("too many PINs were tried; wait ten minutes or use a generated one")]
     TooManyPinTries,
+    /// Only PINs are renewed.
+    #[error("this credential is not a PIN")]
+    NotAPin,
     /// Somebody holds this card.
     #[error("this card is in use")]
     CardInUse {

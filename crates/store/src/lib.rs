@@ -12,6 +12,7 @@ pub mod backup;
 mod checkpoint;
 pub mod engine;
 mod error;
+pub mod exposed_pins;
 pub mod outbox;
 mod projection;
 mod reader;

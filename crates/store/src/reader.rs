@@ -31,11 +31,12 @@ use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
 use crate::audit::Audit;
 use crate::engine::TableHead;
 use crate::error::StoreError;
+use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
 use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
-    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, erasure, log_tree, mail, sign_in,
-    tables, users,
+    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, erasure, exposed_pins, log_tree,
+    mail, sign_in, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -255,6 +256,21 @@ impl Reader {
         Ok(page.items.iter().filter(|item| item.cursor > seen).count())
     }
 
+    /// A page of the PINs that a stolen agent knew.
+    pub fn exposed_pins(&self, query: &ExposedPinQuery) -> Result<ExposedPinPage, StoreError> {
+        self.with(|rows| exposed_pins::page(rows, query))
+    }
+
+    /// How many PINs that a stolen agent knew are still to be renewed.
+    pub fn exposed_pin_count(&self) -> Result<u64, StoreError> {
+        self.with(|rows| exposed_pins::count(rows.connection))
+    }
+
+    /// Which stolen agent knew a credential; none if none did, or it is no PIN.
+    pub fn exposure(&self, credential: CredentialId) -> Result<Option<Exposure>, StoreError> {
+        self.with(|rows| exposed_pins::of(rows, credential))
+    }
+
     /// When an agent was heard; none if it never was.
     pub fn contact(&self, agent: AgentId) -> Result<Option<AgentContact>, StoreError> {
         self.with(|rows| tables::contact(rows.connection, agent))
@@ -387,6 +403,7 @@ delegate! {
     emergency_lists() -> Vec<EmergencyList>;
     agent(id: AgentId) -> Option<Agent>;
     agents() -> Vec<Agent>;
+    pins_known_to(agent: AgentId) -> u64;
     join_token(id: JoinTokenId) -> Option<JoinToken>;
     join_token_with(secret: &JoinSecretHash) -> Option<JoinToken>;
     operator(id: OperatorId) -> Option<Operator>;

@@ -1,4 +1,4 @@
-//! Agents: invited, joined, replaced, revoked.
+//! Agents: invited, joined, replaced, revoked, stolen.
 
 use super::{Case, Judgement};
 use crate::actor::Actor;
@@ -126,6 +126,26 @@ impl<R: Records + ?Sized> Case<'_, R> {
         for door in self.doors_of(id)? {
             changes.push(decided_by(&door, None));
         }
+        Ok(changes)
+    }
+
+    /// What it knew is asked and noted before its key is refused: from then on its table is empty.
+    pub(super) fn report_stolen(
+        &self,
+        id: AgentId,
+        token: Option<&JoinToken>,
+    ) -> Judgement<Vec<Change>, R> {
+        self.find(Thing::Agent, |records| records.agent(id))?;
+        let mut changes = match token {
+            Some(token) => self.create_join_token(token)?,
+            None => Vec::new(),
+        };
+        changes.push(Change::AgentStolen {
+            agent: id,
+            pins: self.read(|records| records.pins_known_to(id))?,
+            at: self.now,
+        });
+        changes.extend(self.revoke(id)?);
         Ok(changes)
     }
 

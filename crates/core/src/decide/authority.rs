@@ -51,6 +51,7 @@ fn needs(command: &Command) -> Needs {
         | Command::EraseUser { .. }
         | Command::AddCredential { .. }
         | Command::RemoveCredential { .. }
+        | Command::RenewPin { .. }
         | Command::ReportFound { .. }
         | Command::CreateGroup(_)
         | Command::EditGroup(..)
@@ -77,7 +78,8 @@ fn needs(command: &Command) -> Needs {
         | Command::DeleteEmergencyList(_)
         | Command::CreateJoinToken(_)
         | Command::WithdrawJoinToken(_)
-        | Command::RevokeAgent(_) => Needs::Role(Role::Administrator),
+        | Command::RevokeAgent(_)
+        | Command::ReportAgentStolen { .. } => Needs::Role(Role::Administrator),
     }
 }
 

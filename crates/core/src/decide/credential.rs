@@ -6,7 +6,7 @@ use super::{
 };
 use crate::change::{Change, RetiredPin};
 use crate::credential::{
-    Credential, CredentialState, Means, NewCredential, NewMeans, PlateSharing,
+    Credential, CredentialKind, CredentialState, Means, NewCredential, NewMeans, PlateSharing,
 };
 use crate::id::{CredentialId, UserId};
 use crate::pin::PinCandidate;
@@ -47,6 +47,29 @@ impl<R: Records + ?Sized> Case<'_, R> {
             retired,
             burned,
         }])
+    }
+
+    /// As many as before are held, so no limit is asked.
+    pub(super) fn renew_pin(
+        &self,
+        id: CredentialId,
+        new: CredentialId,
+        pin: &PinCandidate,
+    ) -> Judgement<Vec<Change>, R> {
+        let mut changes = self.remove_credential(id)?;
+        let old = self.find(Thing::Credential, |records| records.credential(id))?;
+        if old.means.kind() != CredentialKind::Pin {
+            return Err(Refusal::NotAPin.into());
+        }
+        let held = self.read(|records| records.credentials_of(old.user))?;
+        let new = NewCredential {
+            id: new,
+            label: old.label,
+            means: NewMeans::Pin(*pin),
+        };
+        let added = self.new_credential(old.user, &new, &held)?;
+        changes.push(Change::CredentialAdded(added));
+        Ok(changes)
     }
 
     pub(super) fn report_lost(&self, id: CredentialId) -> Judgement<Vec<Change>, R> {

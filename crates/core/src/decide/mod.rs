@@ -123,6 +123,11 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::ExportUser { user } => self.export(*user),
             Command::AddCredential { user, credential } => self.add_credential(*user, credential),
             Command::RemoveCredential { credential } => self.remove_credential(*credential),
+            Command::RenewPin {
+                credential,
+                new,
+                pin,
+            } => self.renew_pin(*credential, *new, pin),
             Command::ReportLost { credential } => self.report_lost(*credential),
             Command::ReportFound { credential } => self.report_found(*credential),
             Command::CreateGroup(group) => self.create_group(group),
@@ -152,6 +157,9 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::WithdrawJoinToken(token) => self.withdraw_join_token(*token),
             Command::EnrolAgent { secret, agent } => self.enrol(secret, agent),
             Command::RevokeAgent(agent) => self.revoke(*agent),
+            Command::ReportAgentStolen { agent, token } => {
+                self.report_stolen(*agent, token.as_ref())
+            }
             Command::CreateOperator(operator) => self.create_operator(operator),
             Command::ChangeRole(operator, role) => self.change_role(*operator, *role),
             Command::LinkOperator(operator, user) => self.link_operator(*operator, *user),

@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 59] = [
+const VERBS: [(&str, &str); 60] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -61,6 +61,7 @@ const VERBS: [(&str, &str); 59] = [
     ),
     ("agent.enrolled", "joined as"),
     ("agent.revoked", "revoked the agent"),
+    ("agent.stolen", "reported stolen the agent"),
     ("operator.created", "added the operator"),
     ("operator.changed", "changed the operator"),
     ("operator.deleted", "deleted the operator"),

@@ -123,6 +123,7 @@ pub fn touched<R: Records + ?Sized>(
         | Change::Site(Edit::Created(_) | Edit::Deleted(_))
         | Change::JoinTokenCreated(_)
         | Change::JoinTokenWithdrawn(_)
+        | Change::AgentStolen { .. }
         | Change::Operator(_)
         | Change::PasswordSet(..)
         | Change::ServerKeyReplaced(_)

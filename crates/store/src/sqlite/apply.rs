@@ -19,7 +19,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::{erasure, given_up, mail, sign_in};
+use super::{erasure, exposed_pins, given_up, mail, sign_in};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -142,6 +142,9 @@ impl Apply<'_> {
                 "UPDATE agent SET revoked_at = ?2, revision = ?3 WHERE id = ?1",
                 params![agent.id.as_bytes(), at.microseconds(), self.revision],
             ),
+            Change::AgentStolen { agent, at, .. } => {
+                exposed_pins::expose(self.connection, *agent, *at)
+            }
             Change::Operator(edit) => self.operator(edit),
             Change::PasswordSet(operator, hash) => {
                 self.run(

@@ -521,6 +521,7 @@ delegate! {
     emergency_lists() -> Vec<EmergencyList>;
     agent(id: AgentId) -> Option<Agent>;
     agents() -> Vec<Agent>;
+    pins_known_to(agent: AgentId) -> u64;
     join_token(id: JoinTokenId) -> Option<JoinToken>;
     join_token_with(secret: &JoinSecretHash) -> Option<JoinToken>;
     operator(id: OperatorId) -> Option<Operator>;

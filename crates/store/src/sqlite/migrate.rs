@@ -43,6 +43,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0006_fail_modes.sql"),
         include_str!("../../migrations/0007_addresses.sql"),
         include_str!("../../migrations/0008_mail.sql"),
+        include_str!("../../migrations/0009_exposed_pins.sql"),
     ],
     fill,
 };

@@ -24,7 +24,7 @@ use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
-use super::{erasure, furniture, given_up, mail, people, tables};
+use super::{erasure, exposed_pins, furniture, given_up, mail, people, tables};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -257,6 +257,10 @@ impl Records for Rows<'_> {
         holiday_group holiday_groups HolidayGroup HolidayGroupId "id, revision, name FROM holiday_group";
         emergency_list emergency_lists EmergencyList EmergencyListId "id, revision, name, limit_seconds FROM emergency_list";
         agent agents Agent AgentId "id, revision, name, key, hash_key, enrolled_at, revoked_at FROM agent";
+    }
+
+    fn pins_known_to(&self, agent: AgentId) -> Result<u64, StoreError> {
+        exposed_pins::count_known(self.connection, agent)
     }
 
     fn members(&self, group: GroupId) -> Result<u64, StoreError> {

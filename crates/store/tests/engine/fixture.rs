@@ -164,6 +164,11 @@ fn live(opened: &Opened) {
     opened.done(Command::AnnounceAddresses(
         ServerAddresses::from_lines("offgate.example.org:8443").expect("an address"),
     ));
+    // Since schema 9. Its door has no agent after that.
+    opened.done(Command::ReportAgentStolen {
+        agent: agent(2),
+        token: None,
+    });
     // Since schema 1 again.
     opened.done(Command::CreateJoinToken(JoinToken {
         id: JoinTokenId::from_bytes([83; 16]),
