@@ -17,6 +17,7 @@ mod conversation;
 mod enrolment;
 mod keys;
 mod keys_followed;
+mod keys_page;
 mod listener;
 mod log_signer;
 mod mail;
@@ -43,6 +44,7 @@ pub use keys::{
     KeyShown, Keys, KeysError, MailPassword, Making, NewPassphrase, NotAPassphrase, NotUnwrapped,
     NoteError, Passphrase, unwrap_backup_key,
 };
+pub use keys_page::KeysPage;
 pub use log_signer::LogSigner;
 pub use mail::send_test as send_test_mail;
 pub use person_export::{PersonExport, VERSION as EXPORT_VERSION};

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -18,7 +19,7 @@ use offgate_core::agent::{
     Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
 };
 use offgate_core::command::{Command, InitialPolicies};
-use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
+use offgate_core::credential::{CardToken, DisplayNumber, Means, NewCredential, NewMeans};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, OperatorId, PolicyId, ReaderId, SiteId,
@@ -26,8 +27,10 @@ use offgate_core::id::{
 };
 use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
+use offgate_core::pin::{Pin, PinCandidate};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
+use offgate_core::records::Records as _;
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
 use offgate_core::tree::TreeHash;
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
@@ -189,7 +192,11 @@ fn settled(page: &str) -> String {
             ("name=\"command\" value=\"", "\""),
             ("name=\"user\" value=\"", "\""),
             ("name=\"pin\" type=\"text\" value=\"", "\""),
+            ("name=\"credential\" value=\"", "\""),
             ("<code class=\"code-box\">", "<"),
+            ("<p class=\"code-box\">", "</p>"),
+            ("<code class=\"new-pin\">", "<"),
+            ("<dt>Store</dt><dd><code>", "<"),
         ] {
             if let Some(at) = line.find(before).map(|at| at + before.len())
                 && let Some(length) = line[at..].find(after)
@@ -203,85 +210,162 @@ fn settled(page: &str) -> String {
     text
 }
 
+/// A running server with the organisation, and an owner who is signed in.
+struct House {
+    folder: tempfile::TempDir,
+    clock: Arc<FakeClock>,
+    randomness: Arc<Counter>,
+    store: Store,
+    running: offgate_server::Running,
+    cookie: String,
+}
+
+async fn send(address: SocketAddr, request: String) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("answered");
+    String::from_utf8(bytes).expect("text")
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(FakeClock(AtomicI64::new(1_795_000_000_000_000)));
+        let randomness = Arc::new(Counter(AtomicU64::new(1)));
+        let making = Making {
+            clock: &*clock,
+            randomness: &*randomness,
+        };
+        let keys = Arc::new(Keys::open(folder.path(), making, &|_| ()).expect("keys"));
+        let signer = LogSigner::new(Arc::clone(&keys));
+        let store = Store::open(
+            folder.path(),
+            clock.clone(),
+            randomness.clone(),
+            Arc::new(signer),
+        )
+        .expect("a store");
+        let settings = ServerSettings {
+            data: folder.path().to_owned(),
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            http: Some("127.0.0.1:0".parse().expect("an address")),
+            certificate: None,
+            backups: None,
+            demo: None,
+        };
+        let running = offgate_server::start(
+            settings,
+            keys,
+            store.clone(),
+            clock.clone(),
+            randomness.clone(),
+        )
+        .await
+        .expect("it starts");
+        for (number, (actor, command)) in (1..).zip(organisation()) {
+            let id = CommandId::from_bytes([number; 16]);
+            let outcome = store.execute(id, actor, command).await;
+            assert!(
+                matches!(outcome, Ok(Outcome::Done { .. })),
+                "{number}: {outcome:?}"
+            );
+            clock.0.fetch_add(1_000_000, Ordering::SeqCst);
+            if number == 5 {
+                store
+                    .record_contact(AGENT, Heard::Renewed)
+                    .await
+                    .expect("noted");
+                store
+                    .record_contact(AGENT, Heard::Gone)
+                    .await
+                    .expect("noted");
+            }
+        }
+        let mut house = Self {
+            folder,
+            clock,
+            randomness,
+            store,
+            running,
+            cookie: String::new(),
+        };
+        house.sign_in(OPERATOR).await;
+        house
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.running.http_address().expect("it listens")
+    }
+
+    /// From now on it is this operator who looks.
+    async fn sign_in(&mut self, operator: OperatorId) {
+        let link = one_time_link(
+            &self.store,
+            &*self.clock,
+            &*self.randomness,
+            LinkPurpose::SignIn(operator),
+            Duration::from_secs(600),
+        )
+        .await
+        .expect("a link");
+        let answer = self.post(&format!("/start/{link}"), "").await;
+        let cookie = answer.split("set-cookie: ").nth(1).expect("a cookie");
+        self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let (address, cookie) = (self.address(), &self.cookie);
+        send(
+            address,
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\
+                 Connection: close\r\n\r\n"
+            ),
+        )
+        .await
+    }
+
+    async fn post(&self, path: &str, body: &str) -> String {
+        let (address, cookie) = (self.address(), &self.cookie);
+        let length = body.len();
+        send(
+            address,
+            format!(
+                "POST {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\
+                 Origin: http://{address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                 Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            ),
+        )
+        .await
+    }
+
+    /// Whether an answer is the page that was kept under this name.
+    fn is_as_it_was(name: &str, answer: &str) -> bool {
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+        assert!(head.starts_with("HTTP/1.1 200"), "{name}: {head}");
+        assert!(!body.contains("<b>Ada"), "{name}: a name became markup");
+        let page = settled(body);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages");
+        let file = folder.join(format!("{name}.html"));
+        if std::env::var_os("OFFGATE_WRITE_PAGES").is_some() {
+            std::fs::create_dir_all(&folder).expect("a folder");
+            std::fs::write(&file, &page).expect("written");
+        }
+        std::fs::read_to_string(&file).ok().as_ref() == Some(&page)
+    }
+}
+
+fn all_as_they_were(different: &[&str]) {
+    assert!(
+        different.is_empty(),
+        "these pages are not as they were; look at them with OFFGATE_WRITE_PAGES=1: {different:?}"
+    );
+}
+
 #[tokio::test]
 async fn pages_are_as_they_were() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let clock = Arc::new(FakeClock(AtomicI64::new(1_795_000_000_000_000)));
-    let randomness = Arc::new(Counter(AtomicU64::new(1)));
-    let making = Making {
-        clock: &*clock,
-        randomness: &*randomness,
-    };
-    let keys = Arc::new(Keys::open(folder.path(), making, &|_| ()).expect("keys"));
-    let signer = LogSigner::new(Arc::clone(&keys));
-    let store = Store::open(
-        folder.path(),
-        clock.clone(),
-        randomness.clone(),
-        Arc::new(signer),
-    )
-    .expect("a store");
-    let settings = ServerSettings {
-        data: folder.path().to_owned(),
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        http: Some("127.0.0.1:0".parse().expect("an address")),
-        certificate: None,
-        backups: None,
-        demo: None,
-    };
-    let running = offgate_server::start(
-        settings,
-        keys,
-        store.clone(),
-        clock.clone(),
-        randomness.clone(),
-    )
-    .await
-    .expect("it starts");
-    for (number, (actor, command)) in (1..).zip(organisation()) {
-        let id = CommandId::from_bytes([number; 16]);
-        let outcome = store.execute(id, actor, command).await;
-        assert!(
-            matches!(outcome, Ok(Outcome::Done { .. })),
-            "{number}: {outcome:?}"
-        );
-        clock.0.fetch_add(1_000_000, Ordering::SeqCst);
-        if number == 5 {
-            store
-                .record_contact(AGENT, Heard::Renewed)
-                .await
-                .expect("noted");
-            store
-                .record_contact(AGENT, Heard::Gone)
-                .await
-                .expect("noted");
-        }
-    }
-    let valid = Duration::from_secs(600);
-    let link = one_time_link(
-        &store,
-        &*clock,
-        &*randomness,
-        LinkPurpose::SignIn(OPERATOR),
-        valid,
-    )
-    .await
-    .expect("a link");
-    let address = running.http_address().expect("it listens");
-    let send = async |request: String| {
-        let mut stream = TcpStream::connect(address).await.expect("connected");
-        stream.write_all(request.as_bytes()).await.expect("sent");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.expect("answered");
-        String::from_utf8(bytes).expect("text")
-    };
-    let answer = send(format!(
-        "POST /start/{link} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
-         Content-Length: 0\r\nConnection: close\r\n\r\n"
-    ))
-    .await;
-    let cookie = answer.split("set-cookie: ").nth(1).expect("a cookie");
-    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let house = House::new().await;
     let pages = [
         ("today", "/".to_owned()),
         ("users", "/users".to_owned()),
@@ -297,34 +381,19 @@ async fn pages_are_as_they_were() {
         ("door", format!("/doors/{DOOR}")),
         ("activity", "/activity".to_owned()),
         ("system", "/system".to_owned()),
+        ("keys", "/system/keys".to_owned()),
+        ("keys-page", "/system/keys/page".to_owned()),
         ("sign-in", "/sign-in".to_owned()),
     ];
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages");
     let mut different = Vec::new();
     for (name, path) in pages {
-        let answer = send(format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-        ))
-        .await;
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
-        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
-        assert!(!body.contains("<b>Ada"), "{path}: a name became markup");
-        let page = settled(body);
-        let file = folder.join(format!("{name}.html"));
-        if std::env::var_os("OFFGATE_WRITE_PAGES").is_some() {
-            std::fs::create_dir_all(&folder).expect("a folder");
-            std::fs::write(&file, &page).expect("written");
-        }
-        if std::fs::read_to_string(&file).ok().as_ref() != Some(&page) {
+        if !House::is_as_it_was(name, &house.get(&path).await) {
             different.push(name);
         }
     }
-    assert!(
-        different.is_empty(),
-        "these pages are not as they were; look at them with OFFGATE_WRITE_PAGES=1: {different:?}"
-    );
+    all_as_they_were(&different);
     let seen = Witnessed {
-        epoch: store.identity().epoch,
+        epoch: house.store.identity().epoch,
         size: 3,
         root: TreeHash::leaf(b"another"),
         verdict: Verdict::Doubted,
@@ -332,14 +401,130 @@ async fn pages_are_as_they_were() {
     let alarm = "Front door’s agent says that this server’s history is not the one it knew.";
     for (verdict, shown) in [(Verdict::Doubted, 1), (Verdict::Seen, 0)] {
         let seen = Witnessed { verdict, ..seen };
-        store.record_witness(AGENT, seen).await.expect("noted");
+        house
+            .store
+            .record_witness(AGENT, seen)
+            .await
+            .expect("noted");
         for path in ["/", "/system"] {
-            let answer = send(format!(
-                "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-            ))
-            .await;
+            let answer = house.get(path).await;
             assert_eq!(answer.matches(alarm).count(), shown, "{path}, {verdict:?}");
         }
     }
-    running.stop().await;
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_stolen_agent_is_reported_and_the_pins_it_knew_are_renewed_once() {
+    let mut house = House::new().await;
+    let pin = Pin::parse("739156").expect("a PIN");
+    let salt = house.store.identity().pin_salt;
+    let known = CredentialId::from_bytes([0x21; 16]);
+    let add = Command::AddCredential {
+        user: USER,
+        credential: NewCredential {
+            id: known,
+            label: None,
+            means: NewMeans::Pin(PinCandidate::new(&pin, &salt)),
+        },
+    };
+    let viewer = Operator {
+        id: OperatorId::from_bytes([0x2f; 16]),
+        revision: Revision::ZERO,
+        name: title("Vera Viewer"),
+        email: Email::parse("vera@example.com").expect("an address"),
+        role: Role::Viewer,
+        user: None,
+        password: Some(PasswordHash::from_phc("none".to_owned())),
+        state: OperatorState::Open,
+    };
+    let vera = viewer.id;
+    for (number, command) in [(101, add), (102, Command::CreateOperator(viewer))] {
+        let id = CommandId::from_bytes([number; 16]);
+        let outcome = house.store.execute(id, Actor::ServerCommandLine, command);
+        assert!(matches!(outcome.await, Ok(Outcome::Done { .. })));
+    }
+    let stolen = format!("/system/agents/{AGENT}/stolen");
+    let mut different = Vec::new();
+    if !House::is_as_it_was("agent-stolen", &house.get(&stolen).await) {
+        different.push("agent-stolen");
+    }
+    let command = format!("command={}", CommandId::from_bytes([103; 16]));
+    let reported = house.post(&stolen, &command).await;
+    let token = reported.split("<code class=\"code-box\">").nth(1);
+    let token = token.and_then(|rest| rest.split('<').next());
+    let token = token.expect("a token").to_owned();
+    if !House::is_as_it_was("agent-stolen-done", &reported) {
+        different.push("agent-stolen-done");
+    }
+    let again = house.post(&stolen, &command).await;
+    assert!(!again.contains(&token), "it is shown once");
+    let tokens = house.store.read().join_tokens().expect("tokens");
+    assert_eq!(tokens.len(), 2, "and one is made");
+
+    let notice = "1 PIN can be found out by whoever has a stolen agent, and still opens doors.";
+    let tag = "renew it</span>";
+    let settings = format!("/users/{USER}/settings");
+    let profile = format!("/users/{USER}");
+    for (path, words) in [
+        ("/", notice),
+        ("/system", notice),
+        (&profile, tag),
+        (&settings, tag),
+    ] {
+        assert_eq!(house.get(path).await.matches(words).count(), 1, "{path}");
+    }
+    if !House::is_as_it_was("pins", &house.get("/system/pins").await) {
+        different.push("pins");
+    }
+    let renew = format!("credential={known}");
+    house.sign_in(vera).await;
+    let refused = house.post("/system/pins/renew", &renew).await;
+    assert!(refused.contains("Not renewed. This needs the role administrator."));
+    for path in ["/system/keys", "/system/keys/page"] {
+        let answer = house.get(path).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{path} is for owners");
+    }
+    let fingerprint = "<code class=\"code-box\">";
+    assert!(house.get("/system").await.contains(fingerprint));
+
+    house.sign_in(OPERATOR).await;
+    let renewed = house.post("/system/pins/renew", &renew).await;
+    let new = renewed.split("<code class=\"new-pin\">").nth(1);
+    let new = new.and_then(|rest| rest.split('<').next());
+    let new = Pin::parse(new.expect("a PIN")).expect("a PIN");
+    assert!(renewed.contains("no-store"), "no copy stays in the browser");
+    if !House::is_as_it_was("pins-renewed", &renewed) {
+        different.push("pins-renewed");
+    }
+    let held = house
+        .store
+        .read()
+        .credentials_of(USER)
+        .expect("credentials");
+    assert!(held.iter().any(
+        |held| matches!(held.means, Means::Pin { digest, .. } if digest == new.digest(&salt))
+    ));
+    let once_more = house.post("/system/pins/renew", &renew).await;
+    assert!(once_more.contains("Nothing was renewed now."));
+    for path in ["/", "/system", &profile, &settings, "/activity"] {
+        let answer = house.get(path).await;
+        for gone in [notice, tag, new.digits()] {
+            assert!(!answer.contains(gone), "{path}");
+        }
+    }
+    assert!(house.get("/system/pins").await.contains("<h2>None</h2>"));
+    for file in std::fs::read_dir(house.folder.path()).expect("a folder") {
+        let file = file.expect("a file").path();
+        if file.is_file() {
+            let bytes = std::fs::read(&file).expect("bytes");
+            let digits = new.digits().as_bytes();
+            assert!(
+                !bytes.windows(digits.len()).any(|it| it == digits),
+                "{file:?}"
+            );
+        }
+    }
+    all_as_they_were(&different);
+    house.running.stop().await;
 }

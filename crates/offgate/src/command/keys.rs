@@ -1,7 +1,7 @@
 //! `offgate keys`: the keys of the server itself.
 
 use clap::{Args, Subcommand, ValueEnum};
-use offgate_server::{KeyShown, Making, NewPassphrase, NoteError, Passphrase};
+use offgate_server::{KeyShown, KeysPage, Making, NewPassphrase, NoteError, Passphrase};
 
 use crate::books::Books;
 use crate::exit::Failure;
@@ -19,7 +19,7 @@ pub(crate) enum KeysCommand {
     Rotate(Rotate),
     /// Replace the passphrase, and show the new one this once
     Passphrase(Authority),
-    /// Print a page to keep outside: the root fingerprint, and a line to write the passphrase on
+    /// Print a page to keep outside: the fingerprint, a line for the passphrase, what to do after a loss
     Page,
 }
 
@@ -123,25 +123,12 @@ fn passphrase(books: &Books, authority: &Authority) -> Result<(), Failure> {
 
 fn page(books: &Books) -> Result<(), Failure> {
     let today = shown(&zone(&books.reader())?, books.now());
-    let root = books.keys().fingerprint().to_string();
-    let groups: Vec<&str> = root.split('-').collect();
-    let lines: Vec<String> = groups.chunks(4).map(|four| four.join("  ")).collect();
-    answer(&format!(
-        "OFFGATE: ROOT FINGERPRINT AND PASSPHRASE\n\n\
-         Store          {}\n\
-         Printed        {today}\n\n\
-         Root fingerprint\n\n    {}\n\n\
-         By it every door agent knows this server, and whoever is handed a proof checks that it\n\
-         is this server's.\n\n\
-         Passphrase, as it was shown at the first start (25 letters and digits)\n\n    \
-         _____ - _____ - _____ - _____ - _____\n\n\
-         With it a backup is restored on another machine, and the server's keys are replaced when\n\
-         they may be in other hands. Nobody can find it out again.\n\n\
-         Keep this page in a safe place away from the server. Whoever has both this page and a\n\
-         backup has everything.",
+    let page = KeysPage::of(
         books.store().identity().store,
-        lines.join("\n    "),
-    ));
+        books.keys().fingerprint(),
+        today,
+    );
+    answer(&page.text());
     Ok(())
 }
 

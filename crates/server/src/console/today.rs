@@ -24,6 +24,7 @@ use super::live::{self, Fragment};
 use super::page::page;
 use super::people::DoorsStanding;
 use super::signed_in::SignedIn;
+use super::system::exposed_pins;
 use super::timeline::{DayOfLines, Timeline};
 use super::{Console, history, times};
 use crate::backups::told;
@@ -61,6 +62,8 @@ struct TodayPage {
     frame: Frame,
     date: String,
     alarms: Vec<String>,
+    /// How many PINs a stolen agent knew.
+    exposed: Option<String>,
     /// What is wrong with backups.
     backup_trouble: Option<String>,
     active: u64,
@@ -103,6 +106,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         frame: signed_in.frame(console, Section::Today)?,
         date: write_day(&zone, now),
         alarms: history::alarms(&reader, &zone, now)?,
+        exposed: exposed_pins(&reader)?,
         backup_trouble: told(console, &zone).and_then(|told| told.trouble),
         active: counts.active,
         online: rows.iter().filter(online).count(),

@@ -57,10 +57,17 @@ pub(super) struct CredentialLine {
     /// Since when it is lost, if it is.
     pub(super) lost: Option<String>,
     pub(super) added: String,
+    /// Which stolen agent knew it, if one did.
+    pub(super) exposed: Option<String>,
 }
 
-pub(super) fn credential_line(credential: &Credential, zone: &ZoneName) -> CredentialLine {
-    CredentialLine {
+pub(super) fn credential_line(
+    reader: &Reader,
+    credential: &Credential,
+    zone: &ZoneName,
+) -> Result<CredentialLine, StoreError> {
+    let exposure = reader.exposure(credential.id)?;
+    Ok(CredentialLine {
         id: credential.id.to_string(),
         name: sentence(&credential.means.short_name())
             .trim_end_matches('.')
@@ -74,7 +81,8 @@ pub(super) fn credential_line(credential: &Credential, zone: &ZoneName) -> Crede
             CredentialState::Lost { since } => Some(write_minute(zone, since)),
         },
         added: write_minute(zone, credential.added_at),
-    }
+        exposed: exposure.map(|exposure| exposure.agent.name.as_str().to_owned()),
+    })
 }
 
 /// What a door does when a person stands at it now, in the order in which it is told.
@@ -184,8 +192,8 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
         standing,
         credentials: credentials
             .iter()
-            .map(|credential| credential_line(credential, &zone))
-            .collect(),
+            .map(|credential| credential_line(&reader, credential, &zone))
+            .collect::<Result<_, _>>()?,
         groups,
         policies: policies(&reader, &person)?,
         starts: person.access.starts.map(|at| write_minute(&zone, at)),

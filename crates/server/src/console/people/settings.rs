@@ -83,8 +83,8 @@ pub(super) fn draw(
         policies,
         credentials: credentials
             .iter()
-            .map(|credential| credential_line(credential, &zone))
-            .collect(),
+            .map(|credential| credential_line(&reader, credential, &zone))
+            .collect::<Result<_, _>>()?,
         zone: zone.as_str().to_owned(),
         methods: METHODS,
         another: another.0,

@@ -1,4 +1,6 @@
-//! Agents: which there are, whether they answer, and refusing a stolen one.
+//! Agents: which there are, whether they answer, and refusing one.
+
+mod stolen;
 
 use askama::Template;
 use axum::Router;
@@ -22,7 +24,9 @@ use crate::console::words::sentence;
 use crate::console::{Console, times};
 
 pub(super) fn router() -> Router<Console> {
-    Router::new().route("/system/agents/{agent}/revoke", get(ask).post(revoke))
+    Router::new()
+        .route("/system/agents/{agent}/revoke", get(ask).post(revoke))
+        .merge(stolen::router())
 }
 
 /// An agent as pages show it.

@@ -148,15 +148,7 @@ async fn create(
     if problems.is_empty()
         && let Some(name) = name
     {
-        let text = JoinTokenText::random(console.keys.fingerprint(), &*console.randomness);
-        let token = JoinToken {
-            id: JoinTokenId::random(&*console.randomness),
-            secret: text.secret_hash(),
-            name: name.clone(),
-            doors,
-            expires_at: console.clock.now().plus(JoinToken::LIFE),
-            state: JoinTokenState::Open,
-        };
+        let (token, text) = invitation(&console, name.clone(), doors);
         let id = command_id(&console, &form);
         match execute(&console, &signed_in, id, Command::CreateJoinToken(token)).await? {
             Executed::Done => return shown(&console, &signed_in, &headers, &name, &text),
@@ -170,13 +162,26 @@ async fn create(
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(shown.render()?)).into_response())
 }
 
-fn shown(
+/// A token for an agent of this name and these doors, and the text that is shown once.
+pub(super) fn invitation(
     console: &Console,
-    signed_in: &SignedIn,
-    headers: &HeaderMap,
-    name: &Title,
-    text: &JoinTokenText,
-) -> Result<Response, Failure> {
+    name: Title,
+    doors: BTreeSet<DoorId>,
+) -> (JoinToken, JoinTokenText) {
+    let text = JoinTokenText::random(console.keys.fingerprint(), &*console.randomness);
+    let token = JoinToken {
+        id: JoinTokenId::random(&*console.randomness),
+        secret: text.secret_hash(),
+        name,
+        doors,
+        expires_at: console.clock.now().plus(JoinToken::LIFE),
+        state: JoinTokenState::Open,
+    };
+    (token, text)
+}
+
+/// What is run beside the door to join, at the address at which the browser found this server.
+pub(super) fn joining(headers: &HeaderMap) -> String {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
@@ -185,15 +190,24 @@ fn shown(
                 .map_or(Some(host), |(host, _)| Some(host))
         })
         .unwrap_or("SERVER");
+    format!("offgate agent --server {host}:{} --join -", crate::PORT)
+}
+
+fn shown(
+    console: &Console,
+    signed_in: &SignedIn,
+    headers: &HeaderMap,
+    name: &Title,
+    text: &JoinTokenText,
+) -> Result<Response, Failure> {
     page(&ShownOnce {
         frame: signed_in.frame(console, Section::System)?,
         heading: format!("Join token for {}", name.as_str()),
         words: "It works once, for an hour, and is not shown again.".to_owned(),
         secret: text.text(),
         after: format!(
-            "On the machine beside the door, run “offgate agent --server {host}:{} --join -” and \
-             paste the token.",
-            crate::PORT
+            "On the machine beside the door, run “{}” and paste the token.",
+            joining(headers)
         ),
     })
 }

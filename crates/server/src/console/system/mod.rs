@@ -4,13 +4,16 @@ mod addresses;
 mod agents;
 mod join_tokens;
 mod keeping;
+mod keys;
 mod operators;
+mod pins;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
+use offgate_core::operator::Role;
 use serde::Deserialize;
 
 use self::agents::AgentRow;
@@ -25,6 +28,8 @@ use super::signed_in::SignedIn;
 use super::{Console, history, times};
 use crate::backups::{Told, told};
 
+pub(crate) use pins::notice as exposed_pins;
+
 pub(crate) fn router() -> Router<Console> {
     Router::new()
         .route("/system", get(overview))
@@ -33,6 +38,8 @@ pub(crate) fn router() -> Router<Console> {
         .merge(join_tokens::router())
         .merge(keeping::router())
         .merge(addresses::router())
+        .merge(pins::router())
+        .merge(keys::router())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,6 +59,8 @@ struct Asked {
 struct Overview {
     frame: Frame,
     alarms: Vec<String>,
+    /// How many PINs a stolen agent knew.
+    exposed: Option<String>,
     operators: Paged<OperatorRow>,
     agents: Paged<AgentRow>,
     tokens: Vec<TokenRow>,
@@ -60,6 +69,7 @@ struct Overview {
     addresses: Vec<String>,
     backups: Option<Told>,
     fingerprint: String,
+    is_owner: bool,
 }
 
 async fn overview(
@@ -77,6 +87,10 @@ async fn overview(
             "The agent’s key is refused from now on. Its doors go on by what they have until their \
              time of working alone is over, then refuse everybody.",
         )),
+        "stolen" => Some(Banner::done(
+            "The agent was reported stolen already. Its join token was shown then; if nobody has it, \
+             invite another agent.",
+        )),
         "keeping" => Some(Banner::done("How long things are kept was changed.")),
         "addresses" => Some(Banner::done(
             "Agents are told the addresses as they come back, within moments.",
@@ -89,6 +103,7 @@ async fn overview(
     page(&Overview {
         frame: signed_in.frame(&console, Section::System)?.with(banner),
         alarms: history::alarms(&reader, &zone, console.clock.now())?,
+        exposed: exposed_pins(&reader)?,
         operators: page_of(operators::rows(&console)?, &asked.operators),
         agents: page_of(agents::rows(&console)?, &asked.agents),
         tokens: join_tokens::rows(&console)?,
@@ -97,6 +112,7 @@ async fn overview(
         addresses: addresses::announced(&console)?,
         backups: told(&console, &zone),
         fingerprint: console.keys.fingerprint().to_string(),
+        is_owner: signed_in.operator.role == Role::Owner,
     })
 }
 
