@@ -1,5 +1,7 @@
 //! `offgate agent-key`: the agents that have joined, and their keys.
 
+mod stolen;
+
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
@@ -10,7 +12,8 @@ use offgate_core::id::DoorId;
 use offgate_core::records::Records as _;
 use offgate_store::Reader;
 
-use super::furniture::{Page, Shown, Which, choose, list, pick, show, show_result};
+use self::stolen::RenewPins;
+use super::furniture::{Page, Shown, Which, choose, list, show_result};
 use super::join_token::invite;
 use crate::books::Books;
 use crate::exit::Failure;
@@ -29,9 +32,18 @@ pub(crate) enum AgentKeyCommand {
     /// Make a join token for the device that takes its place, with its name and doors
     ///
     /// The token is shown this once, and works once, for an hour. The old agent goes on until the
-    /// new one joins; its key is refused from then on. If the device is lost or stolen, revoke its
-    /// key as well, after this.
+    /// new one joins; its key is refused from then on. For a device that is lost or stolen there is
+    /// `stolen`.
     Replace(Which),
+    /// Report its device stolen: refuse its key, list the PINs it knew, make a join token
+    ///
+    /// One act for a device that is in other hands, one that was replaced before too. From what is
+    /// on it the PINs of its doors' people can be computed, and short card numbers and plates;
+    /// `renew-pins` makes new PINs. The token for the device that takes its place is shown this
+    /// once, and works once, for an hour.
+    Stolen(Which),
+    /// Renew the PINs that a stolen device knew, and show the new ones this once
+    RenewPins(RenewPins),
 }
 
 impl Shown for Agent {
@@ -64,14 +76,18 @@ impl Shown for Agent {
 pub(crate) fn run(books: &Books, command: &AgentKeyCommand) -> Result<(), Failure> {
     match command {
         AgentKeyCommand::List(page) => list::<Agent>(books, page, |_| true),
-        AgentKeyCommand::Show(which) => show::<Agent>(books, which),
+        AgentKeyCommand::Show(which) => {
+            show_result::<Agent>(books, pick_agent(&books.reader(), &which.wanted)?.id)
+        }
         AgentKeyCommand::Revoke(which) => revoke(books, which),
         AgentKeyCommand::Replace(which) => replace(books, which),
+        AgentKeyCommand::Stolen(which) => stolen::report(books, which),
+        AgentKeyCommand::RenewPins(what) => stolen::renew_pins(books, what),
     }
 }
 
 fn revoke(books: &Books, which: &Which) -> Result<(), Failure> {
-    let agent: Agent = pick(&books.reader(), &which.wanted)?;
+    let agent = pick_agent(&books.reader(), &which.wanted)?;
     books.confirmation.of(&format!(
         "Refuse the key of {:?} from now on? Its doors hear nothing any more, and refuse everybody \
          once their time of working on their own is over.",
@@ -81,28 +97,33 @@ fn revoke(books: &Books, which: &Which) -> Result<(), Failure> {
     show_result::<Agent>(books, agent.id)
 }
 
-/// Those it replaced have its name too, so only agents with doors are meant.
+/// The agent that is meant. One that took another's place has its name too, so a revoked one is
+/// meant by a name only when no other has it.
+fn pick_agent(reader: &Reader, wanted: &str) -> Result<Agent, Failure> {
+    let (enrolled, revoked): (Vec<_>, Vec<_>) = reader
+        .agents()?
+        .into_iter()
+        .partition(|agent| agent.state == AgentState::Enrolled);
+    match choose(enrolled, wanted) {
+        Err(Failure::NotFound { .. }) => choose(revoked, wanted),
+        found => found,
+    }
+}
+
+fn doors_of(reader: &Reader, agent: &Agent) -> Result<BTreeSet<DoorId>, Failure> {
+    let doors = reader.doors_of(agent.id)?;
+    Ok(doors.into_iter().map(|door| door.id).collect())
+}
+
 fn replace(books: &Books, which: &Which) -> Result<(), Failure> {
     let reader = books.reader();
-    let doors = reader.doors()?;
-    let doors_of = |agent: &Agent| -> BTreeSet<DoorId> {
-        let decided = doors.iter().filter(|door| door.agent == Some(agent.id));
-        decided.map(|door| door.id).collect()
-    };
-    let mut agents = reader.agents()?;
-    agents.retain(|agent| !doors_of(agent).is_empty());
-    match choose(agents, &which.wanted) {
-        Ok(agent) => {
-            let doors = doors_of(&agent);
-            invite(books, agent.name, doors)
-        }
-        Err(Failure::NotFound { .. }) => {
-            pick::<Agent>(&reader, &which.wanted)?;
-            Err(Failure::usage(
-                "NAME|ID",
-                "it has no doors any more; `offgate join-token create` says which the new one has",
-            ))
-        }
-        Err(failure) => Err(failure),
+    let agent = pick_agent(&reader, &which.wanted)?;
+    let doors = doors_of(&reader, &agent)?;
+    if doors.is_empty() {
+        return Err(Failure::usage(
+            "NAME|ID",
+            "it has no doors any more; `offgate join-token create` says which the new one has",
+        ));
     }
+    invite(books, agent.name, doors)
 }

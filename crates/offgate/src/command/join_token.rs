@@ -80,8 +80,12 @@ fn create(books: &Books, new: &Create) -> Result<(), Failure> {
     invite(books, title("NAME", &new.name)?, doors)
 }
 
-/// Makes a token for an agent of this name and these doors, and shows it this once.
-pub(super) fn invite(books: &Books, name: Title, doors: BTreeSet<DoorId>) -> Result<(), Failure> {
+/// A token for an agent of this name and these doors, and the text that is shown once.
+pub(super) fn invitation(
+    books: &Books,
+    name: Title,
+    doors: BTreeSet<DoorId>,
+) -> (JoinToken, JoinTokenText) {
     let root = books.keys().fingerprint();
     let text = JoinTokenText::random(root, books.randomness());
     let token = JoinToken {
@@ -92,6 +96,12 @@ pub(super) fn invite(books: &Books, name: Title, doors: BTreeSet<DoorId>) -> Res
         expires_at: books.now().plus(JoinToken::LIFE),
         state: JoinTokenState::Open,
     };
+    (token, text)
+}
+
+/// Makes one, and shows it this once.
+pub(super) fn invite(books: &Books, name: Title, doors: BTreeSet<DoorId>) -> Result<(), Failure> {
+    let (token, text) = invitation(books, name, doors);
     let id = token.id;
     books.carry_out(Command::CreateJoinToken(token))?;
     let reader = books.reader();

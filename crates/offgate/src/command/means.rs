@@ -107,7 +107,7 @@ impl MeansArguments {
 }
 
 /// A PIN that nobody has, long enough for the number of holders.
-fn free_pin(books: &Books) -> Result<Pin, Failure> {
+pub(super) fn free_pin(books: &Books) -> Result<Pin, Failure> {
     let reader = books.reader();
     let (salt, now) = (books.store().identity().pin_salt, books.now());
     let holders = reader.user_counts(None, now)?.all;

@@ -209,6 +209,63 @@ fn another_device_takes_the_place_of_one_that_is_worn_out_or_stolen() {
 }
 
 #[test]
+fn a_stolen_agent_is_ended_and_the_pins_it_knew_are_renewed() {
+    let house = House::new();
+    let books = &house.installation;
+    let token = house.token();
+    let mut old = Running::start(house.agent("first").args(["--join", &token]));
+    house.wait_for("first", "granted");
+    books.json(&["credential", "add", "Yuki Mori", "--pin", "generate"]);
+    let id = |name: &str| {
+        let shown = books.json(&["agent-key", "show", name]);
+        (shown["id"].to_string(), shown["state"].clone())
+    };
+    let (stolen, _) = id("Entrance");
+
+    let asked = books.run(&["agent-key", "stolen", "Entrance"]);
+    assert_eq!(asked.code, 2, "{asked:?}");
+    assert!(asked.err.contains("PINs it knew: 1"), "{asked:?}");
+    assert_eq!(id("Entrance").1, "enrolled", "it was only asked");
+    let report = ["--yes", "agent-key", "stolen", "Entrance"];
+    let said = books.run(&[&["--format", "json"], &report[..]].concat());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("renew-pins"), "{said:?}");
+    let said = said.json();
+    assert_eq!(
+        (&said["state"], &said["pins_known"]),
+        (&"revoked".into(), &1.into())
+    );
+    let token = said["token"].as_str().expect("a token");
+    let mut new = Running::start(house.agent("second").args(["--join", token]));
+    house.wait_for("second", "granted");
+    let (replacement, state) = id("Entrance");
+    assert_eq!(state, "enrolled", "the name means the one that works");
+    assert_ne!(replacement, stolen);
+    assert_eq!(id(stolen.trim_matches('"')).1, "revoked");
+
+    let renew = ["--yes", "agent-key", "renew-pins", "Entrance"];
+    let table = books.run(&renew);
+    assert_eq!(table.code, 0, "{table:?}");
+    let line = table.out.lines().last().expect("a line");
+    assert!(line.starts_with("Yuki Mori"), "{table:?}");
+    let pin = line.split_whitespace().nth(2).expect("a PIN").to_owned();
+    assert_eq!(pin.len(), 6, "{line}");
+    let again = books.run(&renew);
+    assert!(again.err.contains("No PIN is to be renewed."), "{again:?}");
+    wait_until("the new PIN opens", || {
+        let answer = house.present("second", &["--pin", &pin]);
+        answer.code == 0
+    });
+    let activity = books.run(&["activity"]);
+    assert!(activity.out.contains("agent.stolen"), "{activity:?}");
+    assert!(activity.out.contains("PINs it knew: 1"), "{activity:?}");
+    assert!(!activity.out.contains(&pin), "{activity:?}");
+    for agent in [&mut old, &mut new] {
+        assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    }
+}
+
+#[test]
 fn a_token_works_once_from_a_file_too_and_others_do_not_work_at_all() {
     let mut house = House::new();
     let token = house.token();
