@@ -24,7 +24,7 @@ use crate::clock::BootClock;
 use crate::decisions::{Decisions, DiskState, Surroundings};
 use crate::disk::Folder;
 use crate::disk::keeper::{Durable, Keeper};
-use crate::disk::snapshot::Contents;
+use crate::disk::snapshot::{Contents, RowKey};
 use crate::disk::table_files::{Found, TableFiles};
 use crate::events::recorder::Recorder;
 use crate::events::ring::EventRing;
@@ -248,8 +248,12 @@ fn start(
 /// The table that these rows make; none if they are of another store, key, or program.
 fn rebuild(contents: &Contents, joined: &Joined) -> Option<Table> {
     let mut table = Table::empty(joined.hash_key);
-    for row in contents.rows.values() {
-        table.put(Entry::decode(row).ok()?);
+    for (key, row) in &contents.rows {
+        match (key, Entry::decode(row).ok()?) {
+            (RowKey::Entry(_), entry) => table.put(entry),
+            (RowKey::Held(_), Entry::Ruling(refusal)) => table.hold(refusal),
+            (RowKey::Held(_), _) => return None,
+        }
     }
     let same = contents.position.store == joined.store && table.hash() == contents.position.hash;
     same.then_some(table)

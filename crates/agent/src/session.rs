@@ -7,13 +7,14 @@ use offgate_core::agent::HashKey;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::table::Table;
+use offgate_core::table::entry::Entry;
 use offgate_core::text::Title;
 use offgate_link::SILENCE;
 use offgate_link::acknowledgement::SigningKey;
 use offgate_link::agent_end::{AgentEnd, Changes, Ending, Held, Input, Output};
 use offgate_link::frame;
 use offgate_link::join_token::RootFingerprint;
-use offgate_link::message::{EVENTS_LIMIT, ToAgent, ToServer};
+use offgate_link::message::{EVENTS_LIMIT, LIST_LIMIT, ToAgent, ToServer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, watch};
 
@@ -21,7 +22,7 @@ use crate::clock::BootClock;
 use crate::decisions::{Changed, Decisions, EntryChange};
 use crate::disk::frame::RowChange;
 use crate::disk::keeper::{Durable, Keep, Keeper};
-use crate::disk::snapshot::{Contents, Position, Rows};
+use crate::disk::snapshot::{Contents, Position, RowKey, Rows};
 use crate::events::recorder::Recorder;
 use crate::servers::Servers;
 use crate::witness::Witness;
@@ -267,13 +268,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                     }
                 }
                 Output::Replace(changes) => match self.build(changes).await? {
-                    Some((table, contents)) => {
-                        let replaced = agent.decisions.replace(Some(table)).await;
-                        replaced.map_err(|_| Over::CannotGoOn)?;
+                    Some((table, mut contents)) => {
+                        let replaced = agent.decisions.replace(table).await;
+                        // In the file of the table that lacks them: there is no moment between.
+                        for held in replaced.map_err(|_| Over::CannotGoOn)? {
+                            let key = RowKey::Held(*held.subject);
+                            contents.rows.insert(key, Entry::Ruling(held).encode());
+                        }
                         self.keep(Keep::Snapshot(contents)).await?;
                     }
                     None => left = self.mismatch(end),
                 },
+                Output::Testify(which) => {
+                    let refusals = agent.decisions.refusals(which).await;
+                    let refusals = refusals.map_err(|_| Over::CannotGoOn)?;
+                    for some in refusals.chunks(LIST_LIMIT) {
+                        let rulings = some.iter().cloned().map(Entry::Ruling);
+                        let rulings = rulings.map(|entry| entry.encode().into()).collect();
+                        self.send(&ToServer::Testimony { rulings }).await?;
+                    }
+                }
                 Output::LeaseFrom(asked_at) => {
                     // A lease that is not taken now is taken with the next renewal.
                     let _ = agent.decisions.renewed(asked_at);
@@ -325,7 +339,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
             changes.puts.into_iter().for_each(|entry| table.put(entry));
             let rows: Rows = table
                 .entries()
-                .map(|(key, row)| (*key, row.to_vec()))
+                .map(|(key, row)| (RowKey::Entry(*key), row.to_vec()))
                 .collect();
             let contents = Contents {
                 position: position(changes.becomes),

@@ -13,4 +13,6 @@ pub enum Actor {
     Schedule,
     /// An agent joining with a token.
     JoiningAgent(AgentId),
+    /// An agent that showed a restored store what it had forgotten.
+    TestifyingAgent(AgentId),
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::calendar::{self, Edge};
-use crate::parameters::{Revision, Timestamp};
+use crate::parameters::{Epoch, Revision, Timestamp};
 use crate::place::ZoneName;
 
 /// The longest that a backup is kept beside newer ones. Whoever was removed is out of every backup
@@ -55,6 +55,8 @@ pub fn outlived(made_at: &[Timestamp], now: Timestamp) -> Vec<Timestamp> {
 pub struct Restored {
     /// When the backup was made.
     pub made_at: Timestamp,
+    /// The epoch that the store was in then.
+    pub epoch: Epoch,
     /// The last change in it.
     pub last: Revision,
 }

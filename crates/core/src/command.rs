@@ -21,6 +21,7 @@ use crate::parameters::{Revision, Timestamp};
 use crate::pin::PinCandidate;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
+use crate::ruling::Ruling;
 use crate::server_address::ServerAddresses;
 use crate::server_key::KeyReplaced;
 use crate::text::Note;
@@ -262,6 +263,9 @@ pub enum Command {
     NoteKeyReplaced(KeyReplaced),
     /// Tells agents these addresses of the server, from now on.
     AnnounceAddresses(ServerAddresses),
+    /// Takes over refusals that an agent showed this store, whose seals have been checked, as far as
+    /// the store was restored from a backup that does not know of them.
+    TakeOver(Vec<Ruling>),
     /// Notes that this store was restored from a backup, in an epoch of its own. Every door has to
     /// confirm anew: what one held before, another history led to.
     NoteRestore(Restored),

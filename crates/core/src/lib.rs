@@ -32,6 +32,7 @@ pub mod place;
 pub mod policy;
 pub mod records;
 pub mod refusal;
+pub mod ruling;
 pub mod server_address;
 pub mod server_key;
 pub mod table;

@@ -20,7 +20,7 @@ use crate::id::{
 use crate::keeping::Keeping;
 use crate::mail::{CheckpointMail, MailServer};
 use crate::operator::Operator;
-use crate::parameters::{Revision, Timestamp};
+use crate::parameters::{Epoch, Revision, Timestamp};
 use crate::pin::PinDigest;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -80,6 +80,8 @@ pub struct Memory {
     pub mail_server: Option<MailServer>,
     /// Who is sent checkpoints of the log.
     pub checkpoint_mail: Option<CheckpointMail>,
+    /// The last change that is known of every epoch there was.
+    pub known: Vec<(Epoch, Revision)>,
     /// The first year that calendars at the doors cover.
     pub calendars_from: i16,
 }
@@ -317,11 +319,12 @@ impl Memory {
                 }
             }
             // Kept outside the records.
-            Change::ServerKeyReplaced(_) | Change::Restored(_) | Change::MailTested => {}
+            Change::ServerKeyReplaced(_) | Change::MailTested => {}
             Change::MailServerChanged { after, .. } => {
                 self.mail_server = after.map(|after| *after);
             }
             Change::CheckpointMailChanged { after, .. } => self.checkpoint_mail = after,
+            Change::Restored(restored) => self.known.push((restored.epoch, restored.last)),
             Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
         }
     }
@@ -527,6 +530,10 @@ impl Records for Memory {
     }
     fn keeping(&self) -> Result<Keeping, Infallible> {
         Ok(self.keeping)
+    }
+    fn known_of(&self, epoch: Epoch) -> Result<Option<Revision>, Infallible> {
+        let mut known = self.known.iter();
+        Ok(known.find(|(of, _)| *of == epoch).map(|(_, last)| *last))
     }
     fn server_addresses(&self) -> Result<ServerAddresses, Infallible> {
         Ok(self.addresses.clone())

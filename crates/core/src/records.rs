@@ -15,7 +15,7 @@ use crate::id::{
 use crate::keeping::Keeping;
 use crate::mail::{CheckpointMail, MailServer};
 use crate::operator::Operator;
-use crate::parameters::Timestamp;
+use crate::parameters::{Epoch, Revision, Timestamp};
 use crate::pin::PinDigest;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -126,6 +126,9 @@ pub trait Records {
     fn operator_by_email(&self, email: &Email) -> Result<Option<Operator>, Self::Error>;
     /// How long things are kept.
     fn keeping(&self) -> Result<Keeping, Self::Error>;
+    /// The last change of an epoch that these records know of: all of the one they are in, those up
+    /// to the backup of one they were restored from, and none of any other.
+    fn known_of(&self, epoch: Epoch) -> Result<Option<Revision>, Self::Error>;
     /// Which addresses of the server agents are told.
     fn server_addresses(&self) -> Result<ServerAddresses, Self::Error>;
     /// By which server mail leaves; none if it does not.

@@ -84,6 +84,8 @@ pub enum DeactivationReason {
     SecurityConcern,
     /// The end of their access, set beforehand, came.
     AccessEnded,
+    /// A door showed a restored store that it had been decided before.
+    ShownByADoor,
     /// None of these.
     Other,
 }
@@ -105,6 +107,7 @@ impl DeactivationReason {
             Self::AwayForAWhile => "away",
             Self::SecurityConcern => "security",
             Self::AccessEnded => "access-ended",
+            Self::ShownByADoor => "shown-by-a-door",
             Self::Other => "other",
         }
     }
@@ -112,7 +115,7 @@ impl DeactivationReason {
     /// The reason with this stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::AccessEnded]
+        [Self::AccessEnded, Self::ShownByADoor]
             .into_iter()
             .chain(Self::CHOICES)
             .find(|reason| reason.name() == name)
@@ -126,6 +129,7 @@ impl DeactivationReason {
             Self::AwayForAWhile => "Away for a while",
             Self::SecurityConcern => "Security concern",
             Self::AccessEnded => "End of access reached",
+            Self::ShownByADoor => "Shown by a door after a restore",
             Self::Other => "Other",
         }
     }

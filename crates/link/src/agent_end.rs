@@ -89,6 +89,8 @@ pub enum Output {
     Replace(Changes),
     /// Sign this and send it.
     Acknowledge(Acknowledgement),
+    /// Show the server these refusals.
+    Testify(Testimony),
     /// Doors may decide on their own, counted from this instant of the boot clock.
     LeaseFrom(Duration),
     /// The server's time of day.
@@ -101,6 +103,15 @@ pub enum Output {
     EventsStored(u64),
     /// End this connection.
     Close(Ending),
+}
+
+/// Which refusals an agent shows the server it has greeted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Testimony {
+    /// Those of tables before the one it has, which that one says nothing later about.
+    WhatIsHeld,
+    /// All that stand: the table is of another epoch than the server's.
+    Everything,
 }
 
 /// Why a connection ends.
@@ -410,6 +421,11 @@ impl AgentEnd {
         if self.phase == Phase::Welcomed {
             self.phase = Phase::Speaking;
             outputs.append(&mut self.welcome);
+            // Before anything that could have the server rely on this agent.
+            outputs.push(Output::Testify(match self.in_force {
+                Some(held) if Some(held.epoch) != self.epoch => Testimony::Everything,
+                Some(_) | None => Testimony::WhatIsHeld,
+            }));
             // The last acknowledgement may have been lost with the last connection.
             outputs.extend(self.acknowledge());
             outputs.extend(self.renew(now));

@@ -221,7 +221,18 @@ pub enum ToServer {
         #[n(0)]
         held: WireCheckpoint,
     },
+    /// Shows refusals that the store may have forgotten, with the store's own seals. Stands before
+    /// any acknowledgement and any question.
+    #[n(8)]
+    Testimony {
+        /// Entries of rulings that refuse.
+        #[n(0)]
+        rulings: Vec<ByteVec>,
+    },
 }
+
+/// The most bytes of a ruling's entry.
+const RULING_LIMIT: usize = 128;
 
 /// The most events in one message.
 pub const EVENTS_LIMIT: usize = 256;
@@ -432,6 +443,12 @@ impl ToServer {
             }
             Self::Acknowledge { statement, .. } => within(statement.len(), 8192)?,
             Self::Events { events, .. } => within(events.len(), EVENTS_LIMIT)?,
+            Self::Testimony { rulings } => {
+                within(rulings.len(), LIST_LIMIT)?;
+                for ruling in rulings {
+                    within(ruling.len(), RULING_LIMIT)?;
+                }
+            }
             Self::Renew { .. }
             | Self::Enrol { .. }
             | Self::Pong { .. }

@@ -12,7 +12,7 @@ use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::server_address::ServerAddresses;
-use offgate_core::table::entry::{EntryKey, TableHash};
+use offgate_core::table::entry::{Entry, EntryKey, RulingEntry, TableHash};
 use offgate_core::text::Title;
 use offgate_core::tree::TreeHash;
 
@@ -119,6 +119,9 @@ pub enum Output {
         /// Its signature.
         signature: [u8; 64],
     },
+    /// Take over what the store has forgotten of these, if it sealed them. Done when this returns:
+    /// the table that is read next has it.
+    Testimony(Vec<RulingEntry>),
     /// Record that the lease is renewed now. Stands before the message that renews it.
     Renewed,
     /// Store events; say so when that is durable.
@@ -328,6 +331,16 @@ impl ServerEnd {
                         vec![Output::Store { lost, events }]
                     }
                     _ => self.close(RefusalCode::Protocol, "events out of order"),
+                }
+            }
+            (Phase::Speaking, ToServer::Testimony { rulings }) => {
+                let read = |ruling: &minicbor::bytes::ByteVec| match Entry::decode(ruling) {
+                    Ok(Entry::Ruling(entry)) => Some(entry),
+                    Ok(_) | Err(_) => None,
+                };
+                match rulings.iter().map(read).collect() {
+                    Some(rulings) => vec![Output::Testimony(rulings)],
+                    None => self.close(RefusalCode::Protocol, "testimony that is none"),
                 }
             }
             (Phase::Speaking, ToServer::Pong { .. }) => Vec::new(),

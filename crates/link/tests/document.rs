@@ -20,11 +20,12 @@ use offgate_core::id::{CredentialId, DoorId, PolicyId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::{Pin, PinSalt};
 use offgate_core::place::Direction;
+use offgate_core::ruling::{Ruled, Ruling, Seal};
 use offgate_core::table::Table;
 use offgate_core::table::admission::{Holder, Presented, Reason};
 use offgate_core::table::entry::{
-    DoorEntry, Entry, EntryKind, KeypadEntry, PolicyEntry, ScheduleEntry, SiteEntry, TableHash,
-    UserEntry, WhenCutOff,
+    DoorEntry, Entry, EntryKind, KeypadEntry, PolicyEntry, RulingEntry, ScheduleEntry, SiteEntry,
+    TableHash, UserEntry, WhenCutOff,
 };
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
 use offgate_core::tree::{self, Peaks, Subtree, TreeHash, prove_consistency};
@@ -167,10 +168,21 @@ fn entries() -> Vec<(&'static str, Entry)> {
             policies: vec![],
             credentials: vec![],
         }),
+        Entry::Ruling(ruling()),
     ];
     all.into_iter()
         .map(|entry| (entry_name(&entry), entry))
         .collect()
+}
+
+fn ruling() -> RulingEntry {
+    let ruling = Ruling {
+        subject: CREDENTIALS[1],
+        ruled: Ruled::Lost,
+        epoch: epoch().into(),
+        revision: Revision::new(1200),
+    };
+    RulingEntry::new(&ruling, Seal([9; 32]))
 }
 
 /// Its name in the grammar.
@@ -182,6 +194,7 @@ fn entry_name(entry: &Entry) -> &'static str {
         Entry::Schedule(_) => "schedule-entry",
         Entry::Policy(_) => "policy-entry",
         Entry::User(_) => "user-entry",
+        Entry::Ruling(_) => "ruling-entry",
     }
 }
 
@@ -316,6 +329,7 @@ const fn to_server_name(message: &ToServer) -> &'static str {
         ToServer::Pong { .. } => "pong",
         ToServer::Witness { .. } => "witness",
         ToServer::Doubted { .. } => "doubted",
+        ToServer::Testimony { .. } => "testimony",
     }
 }
 
@@ -366,6 +380,9 @@ fn to_server() -> Vec<ToServer> {
         },
         ToServer::Doubted {
             held: (&checkpoint()).into(),
+        },
+        ToServer::Testimony {
+            rulings: vec![Entry::Ruling(ruling()).encode().into()],
         },
     ]
 }
@@ -586,7 +603,7 @@ fn the_grammar_names_every_kind_with_its_number() {
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 8, "every kind has an example");
+    assert_eq!(messages, 9, "every kind has an example");
     (messages, kinds) = (0, 0);
     for message in to_agent() {
         has(to_agent_name(&message), &message.encode());

@@ -295,6 +295,7 @@ impl Connection {
                     | agent_end::Output::ServerTime(_)
                     | agent_end::Output::Doors(_)
                     | agent_end::Output::Addresses(_)
+                    | agent_end::Output::Testify(_)
                     | agent_end::Output::EventsStored(_) => self.came.taken += 1,
                 }
             }

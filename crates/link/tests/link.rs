@@ -654,6 +654,7 @@ impl Agent {
                 agent_end::Output::ServerTime(_)
                 | agent_end::Output::Doors(_)
                 | agent_end::Output::Addresses(_)
+                | agent_end::Output::Testify(_)
                 | agent_end::Output::EventsStored(_) => {}
             }
         }
@@ -680,6 +681,9 @@ impl Agent {
                 server_end::Output::Send(message) => self.to_agent.push_back(message),
                 server_end::Output::Read(after) => self.readings.push_back(after),
                 server_end::Output::Prove(size) => self.proofs.push_back(size),
+                server_end::Output::Testimony(rulings) => {
+                    panic!("nothing was refused: {rulings:?}")
+                }
                 server_end::Output::Doubted(seen) => {
                     panic!("an honest server was doubted: {seen:?}")
                 }

@@ -110,6 +110,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             history(&mut findings, &reader)?;
             backups(&mut findings, &reader, config, clock.now())?;
             mail(&mut findings, &reader, clock.now())?;
+            restored(&mut findings, &reader)?;
             agents(&mut findings, &reader, server)?;
         }
     }
@@ -222,6 +223,31 @@ fn mail(findings: &mut Findings, reader: &Reader, now: Timestamp) -> Result<(), 
             ),
         ),
     };
+    findings.add(WHAT, health, words);
+    Ok(())
+}
+
+/// What was changed between a backup and the loss of a store is known to doors only.
+fn restored(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
+    const WHAT: &str = "restore";
+    const MANY: usize = 1_000;
+    let Some(restore) = reader.last_restore()? else {
+        return Ok(());
+    };
+    let zone = zone(reader)?;
+    let unheard = reader.not_heard_since(restore.revision, MANY)?.len();
+    let shown_by_doors = reader.shown_by_doors(MANY)?.len();
+    let health = if unheard > 0 || shown_by_doors > 0 {
+        Health::Note
+    } else {
+        Health::Well
+    };
+    let words = format!(
+        "restored from a backup of {} at {}: {unheard} agents have not been heard since, and \
+         {shown_by_doors} people are deactivated because a door showed it",
+        shown(&zone, restore.made_at),
+        shown(&zone, restore.at),
+    );
     findings.add(WHAT, health, words);
     Ok(())
 }

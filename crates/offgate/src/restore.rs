@@ -60,7 +60,7 @@ pub(crate) fn run(
     let data = &config.data.value;
     let restoring = Restoring::begin(data)?;
     let header = restoring.unpack(opened.store.0, &opened.store.1)?;
-    let Contents::Store { revision, .. } = header.contents else {
+    let Contents::Store { epoch, revision } = header.contents else {
         return Err(BackupError::SomethingElse(chosen.path).into());
     };
     for (backup, key) in opened.vault {
@@ -80,6 +80,7 @@ pub(crate) fn run(
     )?;
     let restored = Restored {
         made_at: header.made_at,
+        epoch,
         last: revision,
     };
     note(&store, &*randomness, restored)?;
@@ -215,8 +216,8 @@ fn show(store: &Store, keys: &Keys, header: &Header, format: Format) -> Result<(
         .with("root_fingerprint", keys.fingerprint().to_string())
         .show(format);
     talk(&format!(
-        "Restored as it was at {}. What was changed after that is not known here: deactivate again \
-         whoever was taken out since. Start `offgate serve`; agents come by themselves where this \
+        "Restored as it was at {}. What was changed after that is not known here, except where a door \
+         shows it: deactivate again whom you know to have been taken out since. Start `offgate serve`; agents come by themselves where this \
          machine has an address that they know, and every door confirms anew. Agents refuse the \
          server that was lost: do not start it again.",
         shown(&zone, header.made_at)

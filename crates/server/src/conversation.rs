@@ -5,14 +5,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use offgate_core::actor::Actor;
 use offgate_core::agent::Agent;
 use offgate_core::checkpoint::Checkpoint;
+use offgate_core::command::Command;
+use offgate_core::id::CommandId;
 use offgate_core::parameters::Revision;
 use offgate_core::records::Records as _;
+use offgate_core::ruling::Ruling;
+use offgate_core::table::entry::RulingEntry;
 use offgate_link::frame;
 use offgate_link::message::{Seen, ToServer};
 use offgate_link::server_end::{self, History, Input, Output, ServerEnd, Table};
-use offgate_store::{Heard, StoreError, Verdict, Witnessed};
+use offgate_store::{Heard, Outcome, StoreError, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -183,6 +188,7 @@ impl Talk<'_> {
                     );
                     self.witness(seen, Verdict::Doubted).await?;
                 }
+                Output::Testimony(rulings) => self.take_over(rulings).await?,
                 // On record before the agent may count on it: the bound for a door that is cut
                 // off is counted from here.
                 Output::Renewed => {
@@ -202,6 +208,37 @@ impl Talk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Has the store take over what it has forgotten of what this agent shows. What this store has
+    /// not sealed is somebody's invention.
+    async fn take_over(&self, shown: Vec<RulingEntry>) -> Result<(), Over> {
+        let store = self.shared.store.identity().store;
+        let count = shown.len();
+        let sealed: Vec<Ruling> = shown
+            .iter()
+            .filter_map(|entry| {
+                let ruling = entry.ruling()?;
+                let seal = self.shared.keys.seal(&ruling.statement(store));
+                (seal == entry.seal()).then_some(ruling)
+            })
+            .collect();
+        if sealed.len() < count {
+            tracing::error!(
+                agent = %self.agent.id, count = count - sealed.len(),
+                "an agent shows refusals that this store never sealed; they are ignored"
+            );
+        }
+        let id = CommandId::random(&*self.shared.randomness);
+        let actor = Actor::TestifyingAgent(self.agent.id);
+        let command = Command::TakeOver(sealed);
+        match self.shared.store.execute(id, actor, command).await? {
+            Outcome::Done { .. } => Ok(()),
+            Outcome::Refused(refusal) => {
+                tracing::error!(%refusal, "what an agent showed could not be taken over");
+                Err(Over::Protocol)
+            }
+        }
     }
 
     async fn witness(&self, seen: Seen, verdict: Verdict) -> Result<(), Over> {

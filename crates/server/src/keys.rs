@@ -18,6 +18,7 @@ use offgate_core::agent::AgentKey;
 use offgate_core::command::Command;
 use offgate_core::id::{AgentId, CommandId};
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
+use offgate_core::ruling::Seal;
 use offgate_core::server_key::{KeyReplaced, ServerKey};
 use offgate_link::chain::IssuingNumber;
 use offgate_link::identity::{Authority, Identity, IdentityError};
@@ -100,6 +101,8 @@ pub struct Keys {
 pub(crate) struct Held {
     keyring: Keyring,
     working: Working,
+    /// With which rulings are sealed. A secret.
+    ruling_key: [u8; 32],
     stamp: Stamp,
 }
 
@@ -138,6 +141,7 @@ impl Keys {
                 };
                 folder.write(KEYRING, &keyring.encode())?;
             }
+            with_ruling_key(&folder, making)?;
             // Gone only now that the new file holds what they held.
             folder.remove(&older::FILES)?;
             Held::read(&folder)?
@@ -179,6 +183,13 @@ impl Keys {
     /// Does something with the link's key.
     pub(crate) fn with_link<T>(&self, what: impl FnOnce(&Identity) -> T) -> T {
         what(&self.held().working.link)
+    }
+
+    /// The seal of a ruling: its statement under this store's ruling key. That key is never
+    /// replaced, so that a restored store knows again what it sealed before.
+    #[must_use]
+    pub fn seal(&self, statement: &[u8]) -> Seal {
+        Seal::of(statement, &self.held().ruling_key)
     }
 
     /// The key with which backups are encrypted. A secret.
@@ -439,8 +450,10 @@ impl Held {
             return Err(damaged);
         };
         let keyring = Keyring::decode(&bytes).ok_or(damaged)?;
+        let ruling_key = keyring.ruling.ok_or(KeysError::Damaged(KEYRING))?;
         Ok(Self {
             working: keyring.working()?,
+            ruling_key: *ruling_key,
             keyring,
             stamp,
         })
@@ -457,6 +470,17 @@ impl Keyring {
         let command = CommandId::random(making.randomness);
         self.unnoted.push(Unnoted::new(command, replaced));
     }
+}
+
+/// Gives keys from before there were rulings a key to seal them with.
+fn with_ruling_key(folder: &Folder, making: Making<'_>) -> Result<(), KeysError> {
+    let bytes = folder.read(KEYRING)?.unwrap_or_default();
+    let mut keyring = Keyring::decode(&bytes).ok_or(KeysError::Damaged(KEYRING))?;
+    if keyring.ruling.is_none() {
+        keyring.ruling = Some(making.seed().into());
+        folder.write(KEYRING, &keyring.encode())?;
+    }
+    Ok(())
 }
 
 fn backup(passphrase: &Passphrase, key: [u8; 32], making: Making<'_>) -> KeptBackup {
@@ -507,6 +531,7 @@ fn locked(
         log: Kept::new(log, &authority.log, now),
         backup: backup(&passphrase, making.seed(), making),
         unnoted: Vec::new(),
+        ruling: Some(making.seed().into()),
     })
 }
 

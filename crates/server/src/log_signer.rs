@@ -1,8 +1,9 @@
-//! The key that signs for the log, as the store uses it.
+//! The keys with which the store signs for its log and seals its rulings, as it uses them.
 
 use std::sync::Arc;
 
-use offgate_store::{CheckpointSigner, LogSignature, SignerFailed};
+use offgate_core::ruling::Seal;
+use offgate_store::{LogSignature, SignerFailed, StoreSigner};
 
 use crate::keys::Keys;
 
@@ -17,7 +18,7 @@ impl LogSigner {
     }
 }
 
-impl CheckpointSigner for LogSigner {
+impl StoreSigner for LogSigner {
     fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
         let held = self.0.held();
         let signature = held.log().sign(statement).map_err(|_| SignerFailed)?;
@@ -25,5 +26,9 @@ impl CheckpointSigner for LogSigner {
             signature,
             chain: held.log().chain.clone(),
         })
+    }
+
+    fn seal(&self, statement: &[u8]) -> Seal {
+        self.0.seal(statement)
     }
 }

@@ -326,7 +326,9 @@ fn actor(actor: Actor) -> Value {
         Actor::Operator(id) => json!({ "kind": "operator", "id": id.to_string() }),
         Actor::ServerCommandLine => json!({ "kind": "server command line" }),
         Actor::Schedule => json!({ "kind": "schedule" }),
-        Actor::JoiningAgent(id) => json!({ "kind": "agent", "id": id.to_string() }),
+        Actor::JoiningAgent(id) | Actor::TestifyingAgent(id) => {
+            json!({ "kind": "agent", "id": id.to_string() })
+        }
     }
 }
 

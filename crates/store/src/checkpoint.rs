@@ -2,17 +2,23 @@
 
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::parameters::Timestamp;
+use offgate_core::ruling::Seal;
 
 use crate::engine::{Batch, Engine};
 use crate::error::StoreError;
 
-/// Signs checkpoints of the log with the store's log key, and shows why that key may.
-pub trait CheckpointSigner: Send + Sync {
+/// What only this store's servers can make: signatures of the log's checkpoints, and seals of
+/// rulings.
+pub trait StoreSigner: Send + Sync {
     /// Ed25519 over these bytes.
     ///
     /// # Errors
     /// The key cannot be used. Then the batch that asked for it has not happened.
     fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed>;
+
+    /// The seal of a ruling's statement ([`offgate_core::ruling::Ruling::statement`]). It is the
+    /// same whenever it is made, also after a restore.
+    fn seal(&self, statement: &[u8]) -> Seal;
 }
 
 /// A signature of the log key.
@@ -38,7 +44,7 @@ pub(crate) fn read(signed: &SignedCheckpoint) -> Result<Checkpoint, StoreError> 
 /// Signs for the log as it is now, in the transaction that made it so.
 pub(crate) fn sign(
     batch: &mut dyn Batch,
-    signer: &dyn CheckpointSigner,
+    signer: &dyn StoreSigner,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let identity = batch.identity();
@@ -64,7 +70,7 @@ pub(crate) fn sign(
 /// new, restored, or from before there were checkpoints.
 pub(crate) fn sign_when_opened(
     engine: &mut dyn Engine,
-    signer: &dyn CheckpointSigner,
+    signer: &dyn StoreSigner,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     engine.batch(&mut |batch| {

@@ -102,6 +102,17 @@ impl Confirms {
     }
 }
 
+/// A restore from a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoreRecord {
+    /// The change that noted it.
+    pub revision: Revision,
+    /// When it was.
+    pub at: Timestamp,
+    /// When the backup was made.
+    pub made_at: Timestamp,
+}
+
 /// An agent's table as the store has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableHead {

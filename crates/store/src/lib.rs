@@ -24,8 +24,10 @@ mod vault;
 mod writer;
 
 pub use audit::{Audit, Finding};
-pub use checkpoint::{CheckpointSigner, LogSignature, SignerFailed};
-pub use engine::{Confirms, Heard, Purpose, StoreIdentity, TableHead, Verdict, Witnessed};
+pub use checkpoint::{LogSignature, SignerFailed, StoreSigner};
+pub use engine::{
+    Confirms, Heard, Purpose, RestoreRecord, StoreIdentity, TableHead, Verdict, Witnessed,
+};
 pub use error::StoreError;
 pub use reader::{AgentContact, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;

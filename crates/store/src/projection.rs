@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use offgate_core::agent::Agent;
+use offgate_core::agent::{Agent, AgentState};
 use offgate_core::change::Change;
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::ruling::{Ruling, ruled_by};
 use offgate_core::table::compile::{self, Scope, Touched};
-use offgate_core::table::entry::{EntryKey, EntryKind, TableHash};
+use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use offgate_core::user::{Standing, UserRecord};
 
+use crate::checkpoint::StoreSigner;
 use crate::engine::{Batch, Confirms, TableHead};
 use crate::error::StoreError;
 
@@ -19,6 +21,7 @@ pub(crate) fn project(
     batch: &mut dyn Batch,
     change: &Change,
     revision: Revision,
+    signer: &dyn StoreSigner,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let touched = compile::touched(batch, change)?;
@@ -46,6 +49,7 @@ pub(crate) fn project(
         }
     }
     let confirms = due(batch, change)?;
+    let ruling = ruling(batch, change, revision, signer);
     let salt = batch.identity().pin_salt;
     let mut concerned: BTreeMap<AgentId, BTreeSet<EntryKey>> = BTreeMap::new();
     for agent in furniture.iter().chain(&whole) {
@@ -57,6 +61,16 @@ pub(crate) fn project(
             keys.insert(EntryKey::user(user));
         }
     }
+    // Whoever knew them, whoever is to know them, and whoever was told another ruling before.
+    if let Some(ruling) = &ruling {
+        let key = ruling.key();
+        for keys in concerned.values_mut() {
+            keys.insert(key);
+        }
+        for agent in batch.agents_with(key)? {
+            concerned.entry(agent).or_default().insert(key);
+        }
+    }
     for (agent, mut keys) in concerned {
         let Some(agent) = &batch.agent(agent)? else {
             continue;
@@ -66,16 +80,17 @@ pub(crate) fn project(
         if all || furniture.contains(&agent.id) {
             keys.extend(scope.furniture_keys());
             let known = batch.entry_keys(agent.id)?;
-            keys.extend(
-                known
-                    .into_iter()
-                    .filter(|key| all || key.kind != EntryKind::User),
-            );
+            keys.extend(known.into_iter().filter(|key| match key.kind {
+                EntryKind::User => all,
+                // They outlive every other entry, but not the agent.
+                EntryKind::Ruling => agent.state != AgentState::Enrolled,
+                _ => true,
+            }));
         }
         if all {
             keys.extend(reached(batch, &scope)?.into_iter().map(EntryKey::user));
         }
-        let changed = write(batch, agent, &scope, &keys, revision)?;
+        let changed = write(batch, agent, &scope, &keys, ruling.as_ref(), revision)?;
         if let Some((user, confirms)) = confirms
             && changed.contains(&EntryKey::user(user))
         {
@@ -122,6 +137,7 @@ fn write(
     agent: &Agent,
     scope: &Scope,
     keys: &BTreeSet<EntryKey>,
+    ruling: Option<&Entry>,
     revision: Revision,
 ) -> Result<BTreeSet<EntryKey>, StoreError> {
     let mut hash = batch
@@ -130,7 +146,10 @@ fn write(
     let mut changed = BTreeSet::new();
     for key in keys {
         let before = batch.entry(agent.id, *key)?;
-        let after = compile::entry(batch, scope, *key)?.map(|entry| entry.encode());
+        let after = match ruling.filter(|ruling| ruling.key() == *key) {
+            Some(ruling) => Some(ruling.encode()),
+            None => compile::entry(batch, scope, *key)?.map(|entry| entry.encode()),
+        };
         if before == after {
             continue;
         }
@@ -147,6 +166,25 @@ fn write(
         batch.write_table_head(agent.id, TableHead { revision, hash })?;
     }
     Ok(changed)
+}
+
+/// What the change rules, with the store's seal, as doors keep it.
+fn ruling(
+    batch: &dyn Batch,
+    change: &Change,
+    revision: Revision,
+    signer: &dyn StoreSigner,
+) -> Option<Entry> {
+    let (_, subject, ruled) = ruled_by(change)?;
+    let identity = batch.identity();
+    let ruling = Ruling {
+        subject,
+        ruled,
+        epoch: identity.epoch,
+        revision,
+    };
+    let seal = signer.seal(&ruling.statement(identity.store));
+    Some(Entry::Ruling(RulingEntry::new(&ruling, seal)))
 }
 
 /// What doors must confirm. Nobody deactivated is admitted by anything but being reactivated, so a

@@ -16,7 +16,7 @@ use offgate_core::id::{
 use offgate_core::keeping::Keeping;
 use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
-use offgate_core::parameters::{Randomness, Revision, Timestamp};
+use offgate_core::parameters::{Epoch, Randomness, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -29,14 +29,14 @@ use offgate_core::user::{Profile, UserRecord};
 
 use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
 use crate::audit::Audit;
-use crate::engine::TableHead;
+use crate::engine::{RestoreRecord, TableHead};
 use crate::error::StoreError;
 use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
 use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, erasure, exposed_pins, log_tree,
-    mail, sign_in, tables, users,
+    mail, restores, sign_in, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -111,6 +111,27 @@ impl Reader {
         revision: Revision,
     ) -> Result<Vec<DoorFacts>, StoreError> {
         self.with(|rows| rows.door_facts(user, revision))
+    }
+
+    /// The last time this store was restored from a backup, if it was.
+    pub fn last_restore(&self) -> Result<Option<RestoreRecord>, StoreError> {
+        self.with(|rows| restores::last(rows.connection))
+    }
+
+    /// Agents with doors that have confirmed nothing since a change, in the order of their names; at
+    /// most so many.
+    pub fn not_heard_since(
+        &self,
+        since: Revision,
+        limit: usize,
+    ) -> Result<Vec<AgentId>, StoreError> {
+        self.with(|rows| restores::not_heard_since(rows.connection, since, limit))
+    }
+
+    /// People who are deactivated because a door showed this store, after a restore, that they had
+    /// been; at most so many.
+    pub fn shown_by_doors(&self, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        self.with(|rows| restores::shown_by_doors(rows.connection, limit))
     }
 
     /// Active people whose end of access has come, at most a hundred.
@@ -410,6 +431,7 @@ delegate! {
     operators() -> Vec<Operator>;
     operator_by_email(email: &Email) -> Option<Operator>;
     keeping() -> Keeping;
+    known_of(epoch: Epoch) -> Option<Revision>;
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use crate::backup::is_half_restored;
-use crate::checkpoint::{self, CheckpointSigner};
+use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Engine as _, Heard, Purpose, StoreIdentity, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
@@ -85,7 +85,7 @@ impl Store {
         directory: &Path,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
-        signer: Arc<dyn CheckpointSigner>,
+        signer: Arc<dyn StoreSigner>,
     ) -> Result<Self, StoreError> {
         if is_half_restored(directory) {
             return Err(StoreError::HalfRestored);
@@ -101,7 +101,7 @@ impl Store {
         directory: &Path,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
-        signer: Arc<dyn CheckpointSigner>,
+        signer: Arc<dyn StoreSigner>,
     ) -> Result<Self, StoreError> {
         make_private(directory).map_err(StoreError::Directory)?;
         let path = directory.join(DATABASE_FILE);

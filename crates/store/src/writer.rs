@@ -20,7 +20,7 @@ use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::refusal::Refusal;
 use tokio::sync::{oneshot, watch};
 
-use crate::checkpoint::{self, CheckpointSigner};
+use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Batch, Engine, Forgotten, Heard, Verdict, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
@@ -175,7 +175,7 @@ pub(crate) struct Writer<E> {
     pub(crate) engine: E,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
-    pub(crate) signer: Arc<dyn CheckpointSigner>,
+    pub(crate) signer: Arc<dyn StoreSigner>,
     pub(crate) pulses: Pulses,
     pub(crate) traces: Traces,
 }
@@ -264,7 +264,14 @@ impl<E: Engine> Writer<E> {
             outcomes.clear();
             let before = batch.head()?;
             for job in jobs {
-                outcomes.push(perform(batch, job, &**clock, &**randomness, &mut erased)?);
+                outcomes.push(perform(
+                    batch,
+                    job,
+                    &**clock,
+                    &**randomness,
+                    &**signer,
+                    &mut erased,
+                )?);
             }
             if batch.head()? != before {
                 checkpoint::sign(batch, &**signer, clock.now())?;
@@ -304,6 +311,7 @@ fn perform(
     job: &Job,
     clock: &dyn Clock,
     randomness: &dyn Randomness,
+    signer: &dyn StoreSigner,
     erased: &mut Erased,
 ) -> Result<Answer, StoreError> {
     let now = clock.now();
@@ -320,7 +328,7 @@ fn perform(
                 let mut salt = [0; 16];
                 randomness.fill(&mut salt);
                 batch.apply(*actor, revision, change, salt, now)?;
-                project(batch, change, revision, now)?;
+                project(batch, change, revision, signer, now)?;
                 if matches!(
                     change,
                     Change::UserRemoved { .. }

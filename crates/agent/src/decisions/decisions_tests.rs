@@ -230,7 +230,7 @@ async fn a_change_holds_for_every_decision_after_it() {
     assert_eq!(doorway.card().await, Answer::Refused(Reason::Unknown));
     doorway
         .decisions
-        .replace(Some(Box::new(table())))
+        .replace(Box::new(table()))
         .await
         .expect("it runs");
     assert_eq!(doorway.card().await, Answer::Granted);

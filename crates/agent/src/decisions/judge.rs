@@ -12,8 +12,9 @@ use offgate_core::table::Table;
 use offgate_core::table::admission::{
     self, Decision, DoorState, Holder, Keypad, Lockdown, Presented, Reason,
 };
-use offgate_core::table::entry::{EntryKey, TableHash};
+use offgate_core::table::entry::{EntryKey, RulingEntry, TableHash};
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
+use offgate_link::agent_end::Testimony;
 
 use super::{Changed, DiskState, EntryChange, Look, Surroundings};
 use crate::clock::WallTrust;
@@ -180,14 +181,29 @@ impl Judge {
         Changed::InForce
     }
 
-    pub(super) fn replace(&mut self, table: Option<Table>) {
-        self.table = table;
+    pub(super) fn replace(&mut self, mut table: Table) -> Vec<RulingEntry> {
+        if let Some(before) = &self.table {
+            table.hold_all_of(before);
+        }
+        let held = table.held().cloned().collect();
+        self.table = Some(table);
         let known = |door: &DoorId| {
             self.table
                 .as_ref()
                 .is_some_and(|it| it.lease(*door).is_some())
         };
         self.keypads.retain(|door, _| known(door));
+        held
+    }
+
+    pub(super) fn refusals(&self, which: Testimony) -> Vec<RulingEntry> {
+        let Some(table) = &self.table else {
+            return Vec::new();
+        };
+        match which {
+            Testimony::Everything => table.refusals().cloned().collect(),
+            Testimony::WhatIsHeld => table.held().cloned().collect(),
+        }
     }
 
     pub(super) fn renewed(&mut self, asked_at: Duration) {

@@ -19,7 +19,8 @@ use offgate_core::pin::PinSalt;
 use offgate_core::place::Direction;
 use offgate_core::table::Table;
 use offgate_core::table::admission::Presented;
-use offgate_core::table::entry::{Entry, EntryKey, TableHash};
+use offgate_core::table::entry::{Entry, EntryKey, RulingEntry, TableHash};
+use offgate_link::agent_end::Testimony;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::BootClock;
@@ -85,8 +86,12 @@ enum Request {
         done: oneshot::Sender<Changed>,
     },
     Replace {
-        table: Option<Box<Table>>,
-        done: oneshot::Sender<()>,
+        table: Box<Table>,
+        held: oneshot::Sender<Vec<RulingEntry>>,
+    },
+    Refusals {
+        which: Testimony,
+        answer: oneshot::Sender<Vec<RulingEntry>>,
     },
     Renewed {
         asked_at: Duration,
@@ -192,9 +197,15 @@ impl Decisions {
         .await
     }
 
-    /// Replaces the table, or takes it away; answers when every decision to come follows.
-    pub(crate) async fn replace(&self, table: Option<Box<Table>>) -> Result<(), Unavailable> {
-        self.ask(|done| Request::Replace { table, done }).await
+    /// Replaces the table; answers when every decision to come follows. Refusals of the one before
+    /// that the new one says nothing later about stand beside it from now on, and are answered.
+    pub(crate) async fn replace(&self, table: Box<Table>) -> Result<Vec<RulingEntry>, Unavailable> {
+        self.ask(|held| Request::Replace { table, held }).await
+    }
+
+    /// The refusals that stand, with the store's seals.
+    pub(crate) async fn refusals(&self, which: Testimony) -> Result<Vec<RulingEntry>, Unavailable> {
+        self.ask(|answer| Request::Refusals { which, answer }).await
     }
 
     /// The server answered a renewal that was asked for at this time of the boot clock.
@@ -249,9 +260,11 @@ fn run(mut judge: Judge, requests: &Receiver<Request>) {
             } => {
                 let _ = done.send(judge.change(changes, becomes));
             }
-            Request::Replace { table, done } => {
-                judge.replace(table.map(|table| *table));
-                let _ = done.send(());
+            Request::Replace { table, held } => {
+                let _ = held.send(judge.replace(*table));
+            }
+            Request::Refusals { which, answer } => {
+                let _ = answer.send(judge.refusals(which));
             }
             Request::Renewed { asked_at } => judge.renewed(asked_at),
             Request::Disk(state) => judge.disk(state),

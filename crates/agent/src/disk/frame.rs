@@ -3,7 +3,7 @@
 use offgate_core::table::entry::EntryKey;
 
 use super::bytes::{Bytes, cut};
-use super::snapshot::{Position, Rows, read_key, write_key};
+use super::snapshot::{Position, RowKey, Rows, read_key, write_key};
 
 const HEADER: usize = 24;
 const CHECKSUM: usize = 16;
@@ -26,8 +26,8 @@ pub(crate) struct RowChange {
 pub(crate) fn apply(changes: Vec<RowChange>, rows: &mut Rows) {
     for RowChange { key, entry } in changes {
         match entry {
-            Some(entry) => rows.insert(key, entry),
-            None => rows.remove(&key),
+            Some(entry) => rows.insert(RowKey::Entry(key), entry),
+            None => rows.remove(&RowKey::Entry(key)),
         };
     }
 }

@@ -210,6 +210,7 @@ mod tests {
     use offgate_core::table::entry::{EntryKey, TableHash};
 
     use super::super::simulated::{SimulatedDisk, Survivors};
+    use super::super::snapshot::RowKey;
     use super::super::table_files::Found;
     use super::*;
 
@@ -275,7 +276,7 @@ mod tests {
             panic!("a table");
         };
         assert_eq!(contents.position, position(4));
-        assert_eq!(contents.rows[&EntryKey::KEYPAD], [4; 9]);
+        assert_eq!(contents.rows[&RowKey::Entry(EntryKey::KEYPAD)], [4; 9]);
     }
 
     fn bytes_on(disk: &SimulatedDisk, what: &[u8]) -> usize {

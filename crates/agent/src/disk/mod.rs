@@ -16,7 +16,7 @@
 //! | generation | 8 |
 //! | position: store 16, epoch 8 + 16, revision 8, table hash 32 | 80 |
 //! | number of rows | 4 |
-//! | rows: kind 1, id 16, length 4, entry | |
+//! | rows: kind 1 (`ff`: a refusal of an earlier table, which no log frame names), id 16, length 4, entry | |
 //! | BLAKE3 of everything before | 32 |
 //!
 //! | log | bytes |

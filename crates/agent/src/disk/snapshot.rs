@@ -27,7 +27,20 @@ pub(crate) struct Contents {
 }
 
 /// Encoded entries by key.
-pub(crate) type Rows = BTreeMap<EntryKey, Vec<u8>>;
+pub(crate) type Rows = BTreeMap<RowKey, Vec<u8>>;
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RowKey {
+    /// An entry of the table.
+    Entry(EntryKey),
+    /// A refusal of a table before this one, by whom or what it is about. No message names one: a
+    /// server cannot take it out, only rule something later.
+    Held([u8; 16]),
+}
+
+/// The kind of rows that are no entries of the table.
+const HELD: u8 = 0xff;
 
 /// A file's checksum.
 pub(super) type Checksum = [u8; 32];
@@ -59,6 +72,23 @@ pub(super) fn write_key(key: &EntryKey, into: &mut Vec<u8>) {
     into.extend_from_slice(&key.id);
 }
 
+fn write_row_key(key: &RowKey, into: &mut Vec<u8>) {
+    match key {
+        RowKey::Entry(key) => write_key(key, into),
+        RowKey::Held(subject) => {
+            into.push(HELD);
+            into.extend_from_slice(subject);
+        }
+    }
+}
+
+fn read_row_key(from: &mut Bytes<'_>) -> Option<RowKey> {
+    match (from.u8()?, from.array()?) {
+        (HELD, subject) => Some(RowKey::Held(subject)),
+        (kind, id) => EntryKey::from_parts(kind, id).map(RowKey::Entry),
+    }
+}
+
 pub(super) fn read_key(from: &mut Bytes<'_>) -> Option<EntryKey> {
     EntryKey::from_parts(from.u8()?, from.array()?)
 }
@@ -77,7 +107,7 @@ pub(super) fn encode(
     position.write(&mut bytes);
     bytes.extend_from_slice(&u32::try_from(rows.len()).ok()?.to_be_bytes());
     for (key, entry) in rows {
-        write_key(key, &mut bytes);
+        write_row_key(key, &mut bytes);
         bytes.extend_from_slice(&u32::try_from(entry.len()).ok()?.to_be_bytes());
         bytes.extend_from_slice(entry);
     }
@@ -99,7 +129,7 @@ pub(super) fn decode(bytes: &[u8], generation: u64) -> Option<(Contents, Checksu
     let position = Position::read(&mut from)?;
     let mut rows = Rows::new();
     for _ in 0..from.u32()? {
-        let key = read_key(&mut from)?;
+        let key = read_row_key(&mut from)?;
         let length = usize::try_from(from.u32()?).ok()?;
         rows.insert(key, from.take(length)?.to_vec());
     }

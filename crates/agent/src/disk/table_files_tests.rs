@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::super::frame::apply;
 use super::super::real::Folder;
 use super::super::simulated::{SimulatedDisk, Survivors};
+use super::super::snapshot::RowKey;
 use super::*;
 
 const SMALL_LOG: u32 = 700;
@@ -31,13 +32,21 @@ fn key(id: u8) -> EntryKey {
     }
 }
 
+/// A row of an entry, or of a refusal of an earlier table.
+fn row(id: u8) -> RowKey {
+    if id % 5 == 4 {
+        RowKey::Held([id; 16])
+    } else {
+        RowKey::Entry(key(id))
+    }
+}
+
 /// Any hash will do here, as long as different rows have different ones.
 fn position(revision: u64, rows: &Rows) -> Position {
     let mut hasher = blake3::Hasher::new();
     for (key, entry) in rows {
         hasher
-            .update(&[key.kind as u8])
-            .update(&key.id)
+            .update(format!("{key:?}").as_bytes())
             .update(entry)
             .update(b"|");
     }
@@ -138,7 +147,11 @@ fn scenario() -> Vec<Step> {
         entry: None,
     };
     vec![
-        Step::Snapshot(Rows::from([(key(1), vec![0; 12]), (key(2), vec![3; 5])])),
+        Step::Snapshot(Rows::from([
+            (row(1), vec![0; 12]),
+            (row(2), vec![3; 5]),
+            (row(4), vec![5; 7]),
+        ])),
         Step::Change(vec![put(3, 9), gone(1)]),
         Step::Change(vec![
             put(4, 1),
@@ -150,7 +163,7 @@ fn scenario() -> Vec<Step> {
         Step::Change(vec![]),
         Step::Change(vec![put(3, 40)]),
         Step::Change(vec![gone(4)]),
-        Step::Snapshot(Rows::from([(key(8), vec![1; 3])])),
+        Step::Snapshot(Rows::from([(row(8), vec![1; 3])])),
         Step::Change(vec![put(9, 600)]),
         Step::Change(vec![gone(8)]),
     ]
@@ -379,7 +392,7 @@ fn any_change() -> impl Strategy<Value = RowChange> {
 fn any_step() -> impl Strategy<Value = Step> {
     let changes = proptest::collection::vec(any_change(), 0..5).prop_map(Step::Change);
     let snapshot = proptest::collection::btree_map(
-        (0_u8..12).prop_map(key),
+        (0_u8..12).prop_map(row),
         proptest::collection::vec(0_u8..4, 0..40),
         0..6,
     );

@@ -388,7 +388,7 @@ impl Stub {
             }
             Output::Read(since) => Ok(Some(Input::Read(self.read(since)))),
             Output::Prove(since) => Ok(Some(Input::History(self.history(since)))),
-            Output::Witnessed(_) => Ok(None),
+            Output::Witnessed(_) | Output::Testimony(_) => Ok(None),
             Output::Doubted(_) => {
                 self.heard.send_modify(|heard| heard.doubted += 1);
                 Err(())

@@ -21,10 +21,11 @@ use offgate_core::id::{
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
+use offgate_core::ruling::Seal;
 use offgate_core::text::{PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_link::acknowledgement::SigningKey;
-use offgate_store::{CheckpointSigner, LogSignature, Outcome, SignerFailed, Store};
+use offgate_store::{LogSignature, Outcome, SignerFailed, Store, StoreSigner};
 
 use super::random::Random;
 
@@ -53,12 +54,16 @@ impl Randomness for Different {
 
 /// A key for the log, in place of one with a certificate.
 struct LogKey(SigningKey);
-impl CheckpointSigner for LogKey {
+impl StoreSigner for LogKey {
     fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
         Ok(LogSignature {
             signature: self.0.sign(statement),
             chain: Vec::new(),
         })
+    }
+
+    fn seal(&self, statement: &[u8]) -> Seal {
+        Seal::of(statement, &[7; 32])
     }
 }
 

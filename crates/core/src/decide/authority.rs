@@ -16,6 +16,8 @@ enum Needs {
     Schedule,
     /// To be an agent with a token.
     JoiningAgent,
+    /// To be an agent with the store's seals.
+    TestifyingAgent,
     /// Judged with the command itself.
     OwnRule,
 }
@@ -28,6 +30,7 @@ fn needs(command: &Command) -> Needs {
         | Command::RepeatErasure(_)
         | Command::ExtendCalendars { .. } => Needs::Schedule,
         Command::EnrolAgent { .. } => Needs::JoiningAgent,
+        Command::TakeOver(_) => Needs::TestifyingAgent,
         Command::SetPassword(..) => Needs::OwnRule,
         Command::CreateOperator(_)
         | Command::ChangeRole(..)
@@ -89,12 +92,15 @@ impl<R: Records + ?Sized> Case<'_, R> {
         match (needs(command), self.actor) {
             (Needs::OwnRule, _)
             | (Needs::Schedule, Actor::Schedule | Actor::ServerCommandLine)
-            | (Needs::JoiningAgent, Actor::JoiningAgent(_)) => Ok(()),
+            | (Needs::JoiningAgent, Actor::JoiningAgent(_))
+            | (Needs::TestifyingAgent, Actor::TestifyingAgent(_)) => Ok(()),
             (Needs::Role(needed), _) => self.at_least(needed),
-            (Needs::Schedule | Needs::JoiningAgent, _) => Err(Refusal::NotAllowed {
-                needed: Role::Owner,
+            (Needs::Schedule | Needs::JoiningAgent | Needs::TestifyingAgent, _) => {
+                Err(Refusal::NotAllowed {
+                    needed: Role::Owner,
+                }
+                .into())
             }
-            .into()),
         }
     }
 
@@ -110,7 +116,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
     pub(super) fn role(&self) -> Judgement<Option<Role>, R> {
         Ok(match self.actor {
             Actor::ServerCommandLine => Some(Role::Owner),
-            Actor::Schedule | Actor::JoiningAgent(_) => None,
+            Actor::Schedule | Actor::JoiningAgent(_) | Actor::TestifyingAgent(_) => None,
             Actor::Operator(_) => self.acting_operator()?.map(|operator| operator.role),
         })
     }

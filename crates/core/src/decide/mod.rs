@@ -10,6 +10,7 @@ mod erasure;
 mod furniture;
 mod mail;
 mod operator;
+mod take_over;
 mod user;
 
 use crate::actor::Actor;
@@ -175,6 +176,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
                     vec![Change::AddressesAnnounced { before, after }]
                 })
             }
+            Command::TakeOver(rulings) => self.take_over(rulings),
             Command::NoteRestore(restored) => Ok(vec![Change::Restored(*restored)]),
             Command::SetUpMail(server, password) => self.set_up_mail(server, *password),
             Command::StopMail => self.stop_mail(),

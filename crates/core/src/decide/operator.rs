@@ -145,7 +145,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
             // One's own, also the first, which a set-up link leads to.
             Actor::Operator(own) if own == id => {}
             Actor::Operator(_) | Actor::ServerCommandLine => self.at_least(Role::Owner)?,
-            Actor::Schedule | Actor::JoiningAgent(_) => {
+            Actor::Schedule | Actor::JoiningAgent(_) | Actor::TestifyingAgent(_) => {
                 return Err(Refusal::NotAllowed {
                     needed: Role::Owner,
                 }

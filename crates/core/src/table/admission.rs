@@ -246,7 +246,10 @@ pub fn admit(
     }
     let kind = presented.kind();
     let judged = holders.map(|(holder, user, credential)| {
-        let judgement = judge(table, state, kind, user, credential, door, now);
+        let judgement = match stopped(table, &holder) {
+            Some(reason) => Err(reason),
+            None => judge(table, state, kind, user, credential, door, now),
+        };
         (holder, judgement)
     });
     let first = judged.min_by_key(|(holder, judgement)| {
@@ -263,6 +266,18 @@ pub fn admit(
             reason: Reason::Unknown,
             holder: None,
         },
+    }
+}
+
+/// Whether a table before this one refused the holder or the credential, and nothing lifted that:
+/// a restored server does not bring anybody back.
+fn stopped(table: &Table, holder: &Holder) -> Option<Reason> {
+    if table.rulings.stops(holder.user.as_bytes()) {
+        Some(Reason::Deactivated)
+    } else if table.rulings.stops(holder.credential.as_bytes()) {
+        Some(Reason::Lost)
+    } else {
+        None
     }
 }
 

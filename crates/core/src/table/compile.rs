@@ -382,6 +382,8 @@ pub fn entry<R: Records + ?Sized>(
                 })
             })
         }
+        // Made when it is ruled, and kept.
+        EntryKind::Ruling => None,
         EntryKind::User => match records.user(UserId::from_bytes(key.id))? {
             None | Some(UserRecord::Removed(_)) => None,
             Some(UserRecord::Present(user)) => {

@@ -10,6 +10,8 @@ use minicbor::{Decode, Encode};
 
 use crate::agent::HashKey;
 use crate::id::{CredentialId, DoorId, PolicyId, ReaderId, ScheduleId, SiteId, UserId};
+use crate::parameters::{Epoch, Revision};
+use crate::ruling::{Ruled, Ruling, Seal};
 
 /// The kinds of entry, in the order in which a snapshot sends them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,17 +29,20 @@ pub enum EntryKind {
     Policy = 4,
     /// A person and their credentials.
     User = 5,
+    /// What was ruled about a person or a credential.
+    Ruling = 6,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Keypad,
         Self::Site,
         Self::Door,
         Self::Schedule,
         Self::Policy,
         Self::User,
+        Self::Ruling,
     ];
 }
 
@@ -63,6 +68,15 @@ impl EntryKey {
         Self {
             kind: EntryKind::User,
             id: *user.as_bytes(),
+        }
+    }
+
+    /// The key of the ruling about the person or the credential with this id.
+    #[must_use]
+    pub const fn ruling(subject: [u8; 16]) -> Self {
+        Self {
+            kind: EntryKind::Ruling,
+            id: subject,
         }
     }
 
@@ -215,6 +229,67 @@ pub struct UserEntry {
     pub credentials: Vec<(Bytes16, Bytes16, u8)>,
 }
 
+/// `[subject, ruled, epoch counter, epoch nonce, revision, seal]`: what was last ruled about a
+/// person or a credential that this agent knew.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RulingEntry {
+    /// The id of the person or the credential.
+    #[n(0)]
+    pub subject: Bytes16,
+    /// 0: a person is admitted, 1: deactivated, 2: removed; 3: a credential is usable, 4: lost,
+    /// 5: withdrawn.
+    #[n(1)]
+    pub ruled: u8,
+    /// The counter of the epoch it was ruled in.
+    #[n(2)]
+    pub counter: u64,
+    /// That epoch's nonce.
+    #[n(3)]
+    pub nonce: Bytes16,
+    /// The change that ruled it.
+    #[n(4)]
+    pub revision: u64,
+    /// The store's seal. Agents cannot check it and show it as it is.
+    #[n(5)]
+    pub seal: minicbor::bytes::ByteArray<32>,
+}
+
+impl RulingEntry {
+    /// A ruling and its seal.
+    #[must_use]
+    pub fn new(ruling: &Ruling, seal: Seal) -> Self {
+        Self {
+            subject: ruling.subject.into(),
+            ruled: ruling.ruled as u8,
+            counter: ruling.epoch.counter,
+            nonce: ruling.epoch.nonce.into(),
+            revision: ruling.revision.number(),
+            seal: seal.0.into(),
+        }
+    }
+
+    /// The ruling; none if its number is of none.
+    #[must_use]
+    pub fn ruling(&self) -> Option<Ruling> {
+        Some(Ruling {
+            subject: *self.subject,
+            ruled: Ruled::from_number(self.ruled)?,
+            epoch: Epoch {
+                counter: self.counter,
+                nonce: *self.nonce,
+            },
+            revision: Revision::new(self.revision),
+        })
+    }
+
+    /// The seal.
+    #[must_use]
+    pub fn seal(&self) -> Seal {
+        Seal(*self.seal)
+    }
+}
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -230,6 +305,8 @@ pub enum Entry {
     Policy(PolicyEntry),
     /// A person.
     User(UserEntry),
+    /// A ruling.
+    Ruling(RulingEntry),
 }
 
 /// The bytes are not an entry in its one encoding.
@@ -266,6 +343,7 @@ impl Entry {
                 kind: EntryKind::User,
                 id: *entry.user,
             },
+            Self::Ruling(entry) => EntryKey::ruling(*entry.subject),
         }
     }
 
@@ -280,6 +358,7 @@ impl Entry {
             Self::Schedule(entry) => minicbor::to_vec((kind, entry)),
             Self::Policy(entry) => minicbor::to_vec((kind, entry)),
             Self::User(entry) => minicbor::to_vec((kind, entry)),
+            Self::Ruling(entry) => minicbor::to_vec((kind, entry)),
         };
         bytes.unwrap_or_else(|_| unreachable!("writing to memory cannot fail"))
     }
@@ -311,6 +390,7 @@ impl Entry {
             3 => decoder.decode().map(Self::Schedule),
             4 => decoder.decode().map(Self::Policy),
             5 => decoder.decode().map(Self::User),
+            6 => decoder.decode().map(Self::Ruling),
             _ => Err(minicbor::decode::Error::message("unknown kind")),
         }
     }
@@ -344,6 +424,7 @@ impl Entry {
                     && entry.days.windows(2).all(|pair| pair[0] < pair[1])
             }
             Self::Policy(entry) => ascending(&entry.doors),
+            Self::Ruling(entry) => entry.ruling().is_some(),
             Self::User(entry) => {
                 entry.standing <= 1
                     && ascending(&entry.policies)

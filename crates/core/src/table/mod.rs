@@ -15,6 +15,7 @@ pub mod entry;
 mod hours;
 pub mod keypad;
 mod register;
+mod rulings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,9 +26,10 @@ use crate::pin::PinSalt;
 use crate::place::{Direction, LeaseLength};
 use admission::Lease;
 use credentials::Credentials;
-use entry::{CredentialHash, Entry, EntryKey, EntryKind, TableHash, WhenCutOff};
+use entry::{CredentialHash, Entry, EntryKey, EntryKind, RulingEntry, TableHash, WhenCutOff};
 use hours::{Clock, Hours};
 use register::Register;
+use rulings::Rulings;
 
 /// The table of one agent.
 #[derive(Clone, Debug)]
@@ -48,6 +50,7 @@ pub struct Table {
     /// Numbers nobody has at the moment.
     free: Vec<u32>,
     credentials: Credentials,
+    rulings: Rulings,
 }
 
 /// An entry as it is kept.
@@ -134,6 +137,7 @@ impl Table {
             users: Vec::new(),
             free: Vec::new(),
             credentials: Credentials::default(),
+            rulings: Rulings::default(),
         }
     }
 
@@ -230,6 +234,29 @@ impl Table {
         self.credentials.look_up_bytes()
     }
 
+    /// Keeps a refusal of a table that this agent had before. It is no entry of this table, and
+    /// stands until an entry that was ruled later lifts it.
+    pub fn hold(&mut self, refusal: RulingEntry) {
+        self.rulings.hold(refusal);
+    }
+
+    /// Keeps every refusal that stands in a table that this one takes the place of.
+    pub fn hold_all_of(&mut self, before: &Self) {
+        for refusal in before.rulings.refusals() {
+            self.hold(refusal.clone());
+        }
+    }
+
+    /// The refusals of tables before this one that stand beside it, in the order of their subjects.
+    pub fn held(&self) -> impl Iterator<Item = &RulingEntry> {
+        self.rulings.standing()
+    }
+
+    /// Every refusal of a person or a credential that stands, this table's own among them.
+    pub fn refusals(&self) -> impl Iterator<Item = &RulingEntry> {
+        self.rulings.refusals()
+    }
+
     /// Adds an entry, or replaces the one with its key.
     pub fn put(&mut self, entry: Entry) {
         let key = entry.key();
@@ -268,6 +295,7 @@ impl Table {
                 }
             }
             EntryKind::User => self.forget_user(&kept),
+            EntryKind::Ruling => self.rulings.forget(&key.id),
         }
     }
 
@@ -313,6 +341,7 @@ impl Table {
                 };
                 self.policies.learn(PolicyId::from_bytes(key.id), policy);
             }
+            Entry::Ruling(entry) => self.rulings.learn(entry),
             Entry::User(entry) => return self.learn_user(UserId::from_bytes(key.id), &entry),
         }
         0

@@ -225,7 +225,7 @@ fn named_actor(reader: &Reader, actor: Actor) -> Result<Value, Failure> {
         }
         Actor::ServerCommandLine => json!("server command line"),
         Actor::Schedule => json!("schedule"),
-        Actor::JoiningAgent(id) => named_agent(reader, id)?,
+        Actor::JoiningAgent(id) | Actor::TestifyingAgent(id) => named_agent(reader, id)?,
     })
 }
 

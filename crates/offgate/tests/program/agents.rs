@@ -8,7 +8,7 @@ use crate::support::{Installation, Running, Said, offgate, run, wait_until};
 pub(crate) struct House {
     pub(crate) installation: Installation,
     pub(crate) server: Running,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl House {

@@ -33,6 +33,28 @@ fn answer(house: &House, card: &str) -> String {
     said.out.trim().to_owned()
 }
 
+/// Copies the backups to another place, and burns all that the server had.
+fn burn(house: &mut House) -> tempfile::TempDir {
+    let mirror = tempfile::tempdir().expect("a folder");
+    for (path, bytes) in files(&house.installation.data().join("backups")) {
+        let name = path.file_name().expect("a name");
+        std::fs::write(mirror.path().join(name), bytes).expect("a copy");
+    }
+    house.server.end(Signal::KILL);
+    for entry in std::fs::read_dir(house.installation.data()).expect("the folder") {
+        let path = entry.expect("a file").path();
+        if path.file_name().is_some_and(|name| name == "entrance") {
+            continue;
+        }
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).expect("burned");
+        } else {
+            std::fs::remove_file(path).expect("burned");
+        }
+    }
+    mirror
+}
+
 fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     std::fs::read_dir(folder)
         .expect("the folder")
@@ -92,23 +114,7 @@ fn doors_follow_a_restored_server_to_another_address_and_whoever_was_erased_stay
     });
 
     // The mirror, and eight o'clock.
-    let mirror = tempfile::tempdir().expect("a folder");
-    for (path, bytes) in files(&shelf) {
-        let name = path.file_name().expect("a name");
-        std::fs::write(mirror.path().join(name), bytes).expect("a copy");
-    }
-    house.server.end(Signal::KILL);
-    for entry in std::fs::read_dir(house.installation.data()).expect("the folder") {
-        let path = entry.expect("a file").path();
-        if path.file_name().is_some_and(|name| name == "entrance") {
-            continue;
-        }
-        if path.is_dir() {
-            std::fs::remove_dir_all(path).expect("burned");
-        } else {
-            std::fs::remove_file(path).expect("burned");
-        }
-    }
+    let mirror = burn(&mut house);
     // Doors go on.
     assert_eq!(answer(&house, STAYS), "granted");
     assert_eq!(answer(&house, LEAVER), "refused: deactivated");
@@ -168,6 +174,138 @@ fn doors_follow_a_restored_server_to_another_address_and_whoever_was_erased_stay
             }
         }
     }
+    assert_eq!(server.end(Signal::TERM).0, Some(0));
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a_restored_server_brings_nobody_back_whom_a_door_refuses() {
+    let mut house = House::new();
+    let passphrase = house.installation.passphrase();
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", &token]));
+    house.wait_for("entrance", "granted");
+    with_card(&house, "Leaver", LEAVER);
+    with_card(&house, "Removed", ERASED);
+    house
+        .installation
+        .json(&["keeping", "edit", "--erasure-wait", "30"]);
+    let second = "04CCCCCCCC";
+    house
+        .installation
+        .json(&["credential", "add", "Yuki Mori", "--nfc", second]);
+    let address = house.address.clone();
+    wait_until("all are known at the door", || {
+        [LEAVER, ERASED, second]
+            .iter()
+            .all(|card| answer(&house, card) == "granted")
+    });
+    house.installation.json(&["backup", "now"]);
+
+    // Forgotten: a deactivation, a removal, a lost card.
+    let books = &house.installation;
+    books.json(&["user", "deactivate", "Leaver Drill"]);
+    books.json(&["user", "deactivate", "Removed Drill"]);
+    let held = books.json(&["credential", "list", "Yuki Mori"]);
+    let lost = held["items"]
+        .as_array()
+        .expect("credentials")
+        .iter()
+        .find(|one| {
+            one["name"]
+                .as_str()
+                .is_some_and(|name| name.ends_with("CCCC"))
+        })
+        .and_then(|one| one["id"].as_str())
+        .expect("the second card")
+        .to_owned();
+    books.json(&["credential", "lost", &lost]);
+    wait_until("the door refuses them", || {
+        answer(&house, LEAVER) == "refused: deactivated"
+            && answer(&house, second) == "refused: reported lost"
+    });
+    wait_until("the door confirms, so that one can be removed", || {
+        books
+            .run(&["--yes", "user", "remove", "Removed Drill"])
+            .code
+            == 0
+    });
+    wait_until("the door forgets them", || {
+        answer(&house, ERASED) == "refused: unknown"
+    });
+    let mirror = burn(&mut house);
+
+    // The operator does nothing but what the document says, and forgets the last step.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let data = elsewhere.path().join("offgate");
+    let from = mirror.path().to_str().expect("text");
+    let restored = on(&data, &["restore", from], &passphrase);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    let status = |who: &str| {
+        let shown = on(&data, &["user", "show", who, "--format", "json"], "");
+        shown.json()["status"]
+            .as_str()
+            .expect("a status")
+            .to_owned()
+    };
+    assert_eq!(
+        status("Leaver Drill"),
+        "active",
+        "the backup knows no better"
+    );
+    let mut server = Running::start(
+        offgate()
+            .arg("--data")
+            .arg(&data)
+            .args(["serve", "--listen", &address, "--log", "warn"]),
+    );
+    server.read_until("Root fingerprint");
+    // From before the agent is back to after it has the restored table: never once.
+    wait_until("the store is shown what it forgot", || {
+        for card in [LEAVER, ERASED, second] {
+            assert_ne!(answer(&house, card), "granted", "{card}");
+        }
+        status("Leaver Drill") == "deactivated"
+    });
+    assert_eq!(
+        status("Removed Drill"),
+        "deactivated",
+        "until an owner decides"
+    );
+    wait_until("the door confirms to the server that took over", || {
+        let shown = on(
+            &data,
+            &["user", "show", "Leaver Drill", "--format", "json"],
+            "",
+        );
+        shown.json()["confirmation"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("Confirmed by 1 of 1 door, "))
+    });
+    for (card, expected) in [
+        (LEAVER, "refused: deactivated"),
+        (ERASED, "refused: deactivated"),
+        (second, "refused: reported lost"),
+        (STAYS, "granted"),
+    ] {
+        assert_eq!(answer(&house, card), expected, "{card}");
+    }
+    // It is said, and by whom.
+    let log = on(&data, &["activity", "--limit", "200"], "");
+    assert!(log.out.contains("by change"), "{log:?}");
+    let doctor = on(&data, &["doctor"], "");
+    assert!(doctor.out.contains("restored from a backup"), "{doctor:?}");
+    // Whoever is let in again, is: nothing is held for ever.
+    let again = on(&data, &["user", "reactivate", "Leaver Drill"], "");
+    assert_eq!(again.code, 0, "{again:?}");
+    wait_until("they may pass again", || {
+        answer(&house, LEAVER) == "granted"
+    });
+    let found = on(&data, &["credential", "found", &lost], "");
+    assert_eq!(found.code, 0, "{found:?}");
+    wait_until("the card is good again", || {
+        answer(&house, second) == "granted"
+    });
     assert_eq!(server.end(Signal::TERM).0, Some(0));
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
 }

@@ -113,7 +113,9 @@ fn derived(data: &Path, user: UserId) -> Vec<Needle> {
         &vault,
     );
     let entries: Vec<Vec<u8>> = database
-        .prepare("SELECT encoded FROM agent_entry WHERE id = ?1 AND encoded IS NOT NULL")
+        .prepare(
+            "SELECT encoded FROM agent_entry WHERE id = ?1 AND kind = 5 AND encoded IS NOT NULL",
+        )
         .expect("a statement")
         .query_map([user.as_bytes()], |row| row.get(0))
         .expect("rows")

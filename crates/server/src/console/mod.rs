@@ -21,6 +21,7 @@ mod paging;
 mod password;
 mod people;
 mod problems;
+mod restored;
 mod sign_in;
 mod signed_in;
 mod start;

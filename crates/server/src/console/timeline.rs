@@ -327,6 +327,10 @@ impl<'r> Timeline<'r> {
             Actor::ServerCommandLine => Ok(Party::plain("Command line on the server")),
             Actor::Schedule => Ok(Party::plain("Offgate, as it was set beforehand,")),
             Actor::JoiningAgent(_) => Ok(Party::plain("A new agent")),
+            Actor::TestifyingAgent(id) => Ok(Party::plain(&match self.reader.agent(id)? {
+                Some(agent) => format!("The agent {}", agent.name.as_str()),
+                None => "An agent".to_owned(),
+            })),
         }
     }
 

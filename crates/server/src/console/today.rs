@@ -23,6 +23,7 @@ use super::frame::{Frame, Section};
 use super::live::{self, Fragment};
 use super::page::page;
 use super::people::DoorsStanding;
+use super::restored::{AfterRestore, after_restore};
 use super::signed_in::SignedIn;
 use super::system::exposed_pins;
 use super::timeline::{DayOfLines, Timeline};
@@ -64,6 +65,7 @@ struct TodayPage {
     alarms: Vec<String>,
     /// How many PINs a stolen agent knew.
     exposed: Option<String>,
+    after_restore: Option<AfterRestore>,
     /// What is wrong with backups.
     backup_trouble: Option<String>,
     active: u64,
@@ -107,6 +109,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         date: write_day(&zone, now),
         alarms: history::alarms(&reader, &zone, now)?,
         exposed: exposed_pins(&reader)?,
+        after_restore: after_restore(&reader, &zone, now)?,
         backup_trouble: told(console, &zone).and_then(|told| told.trouble),
         active: counts.active,
         online: rows.iter().filter(online).count(),

@@ -114,6 +114,9 @@ pub(super) struct Keyring {
     pub(super) backup: KeptBackup,
     #[n(10)]
     pub(super) unnoted: Vec<Unnoted>,
+    /// With which rulings are sealed; none in a file from before there were any.
+    #[n(11)]
+    pub(super) ruling: Option<ByteArray<32>>,
 }
 
 /// The keys that the server works with, and what vouches for them.

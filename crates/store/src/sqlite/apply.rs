@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use offgate_core::agent::{Agent, AgentState, JoinToken};
+use offgate_core::backup::Restored;
 use offgate_core::change::{Change, Edit, RetiredPin};
 use offgate_core::credential::{CardToken, Credential, CredentialState, Means, PlateSharing};
 use offgate_core::fail_mode::EmergencyList;
@@ -158,7 +159,6 @@ impl Apply<'_> {
             Change::AddressesAnnounced { after, .. } => {
                 self.run("UPDATE store SET addresses = ?1", params![after.to_lines()])
             }
-            Change::Restored(_) => self.restored(),
             Change::ServerKeyReplaced(_) | Change::MailTested => Ok(()),
             Change::MailServerChanged { after, .. } => {
                 mail::set_server(self.connection, after.as_deref(), self.now)
@@ -166,6 +166,7 @@ impl Apply<'_> {
             Change::CheckpointMailChanged { after, .. } => {
                 mail::set_checkpoint_mail(self.connection, after.as_ref(), self.now)
             }
+            Change::Restored(restored) => self.restored(restored),
             Change::CalendarsExtended { from_year } => {
                 self.run("UPDATE store SET calendars_from = ?1", params![from_year])
             }
@@ -175,7 +176,20 @@ impl Apply<'_> {
     /// What an agent said before is about another history, which may have gone on beyond the
     /// backup: every table is due to be confirmed at this revision, and with it every refusal that
     /// stands. The server that was lost may have renewed every lease until now.
-    fn restored(&self) -> Result<(), StoreError> {
+    fn restored(&self, restored: &Restored) -> Result<(), StoreError> {
+        let counter = i64::try_from(restored.epoch.counter).unwrap_or(i64::MAX);
+        self.run(
+            "INSERT INTO restore (revision, at, made_at, epoch_counter, epoch_nonce, last) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                self.revision,
+                self.now.microseconds(),
+                restored.made_at.microseconds(),
+                counter,
+                restored.epoch.nonce,
+                number(restored.last)
+            ],
+        )?;
         self.run(
             "UPDATE confirmation SET confirmed_at = NULL WHERE what = 'refuse' \
              AND door IN (SELECT id FROM door WHERE agent = confirmation.agent) \

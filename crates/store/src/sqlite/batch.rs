@@ -17,7 +17,7 @@ use offgate_core::keeping::Keeping;
 use offgate_core::log::{self, Subject};
 use offgate_core::mail::{CheckpointMail, MailServer, Posting};
 use offgate_core::operator::Operator;
-use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -528,6 +528,7 @@ delegate! {
     operators() -> Vec<Operator>;
     operator_by_email(email: &Email) -> Option<Operator>;
     keeping() -> Keeping;
+    known_of(epoch: Epoch) -> Option<Revision>;
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;

@@ -44,6 +44,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0007_addresses.sql"),
         include_str!("../../migrations/0008_mail.sql"),
         include_str!("../../migrations/0009_exposed_pins.sql"),
+        include_str!("../../migrations/0010_restores.sql"),
     ],
     fill,
 };

@@ -21,6 +21,7 @@ mod payload_check;
 mod people;
 pub(crate) mod purpose;
 mod read;
+pub(crate) mod restores;
 mod rows;
 pub(crate) mod sign_in;
 pub(crate) mod tables;

@@ -12,7 +12,7 @@ use offgate_core::id::{
 use offgate_core::keeping::Keeping;
 use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
-use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -23,6 +23,7 @@ use offgate_core::user::{Standing, UserRecord};
 use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
+use super::restores;
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
 use super::{erasure, exposed_pins, furniture, given_up, mail, people, tables};
 use crate::error::StoreError;
@@ -324,6 +325,10 @@ impl Records for Rows<'_> {
 
     fn keeping(&self) -> Result<Keeping, StoreError> {
         erasure::keeping(self.connection)
+    }
+
+    fn known_of(&self, epoch: Epoch) -> Result<Option<Revision>, StoreError> {
+        restores::known_of(self.connection, epoch)
     }
 
     fn server_addresses(&self) -> Result<ServerAddresses, StoreError> {

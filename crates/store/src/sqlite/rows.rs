@@ -60,6 +60,7 @@ pub(super) fn actor_columns(actor: Actor) -> (&'static str, Option<[u8; 16]>) {
         Actor::ServerCommandLine => ("command-line", None),
         Actor::Schedule => ("schedule", None),
         Actor::JoiningAgent(id) => ("joining-agent", Some(*id.as_bytes())),
+        Actor::TestifyingAgent(id) => ("testifying-agent", Some(*id.as_bytes())),
     }
 }
 
@@ -70,6 +71,7 @@ pub(super) fn actor(name: &str, id: Option<[u8; 16]>) -> Result<Actor, StoreErro
         ("command-line", None) => Ok(Actor::ServerCommandLine),
         ("schedule", None) => Ok(Actor::Schedule),
         ("joining-agent", Some(id)) => Ok(Actor::JoiningAgent(AgentId::from_bytes(id))),
+        ("testifying-agent", Some(id)) => Ok(Actor::TestifyingAgent(AgentId::from_bytes(id))),
         _ => Err(StoreError::Damaged("an actor of no known kind")),
     }
 }

@@ -92,7 +92,7 @@ fn restore(shelf: &Shelf, from: &Path, to: &Path, at: &Opened) -> Opened {
     let header = restoring
         .unpack(Reading::open(from).expect("a backup"), &key)
         .expect("put back");
-    let Contents::Store { revision, .. } = header.contents else {
+    let Contents::Store { epoch, revision } = header.contents else {
         panic!("a backup of a store");
     };
     let vault = Reading::open(&shelf.vault()).expect("a backup");
@@ -126,6 +126,7 @@ fn restore(shelf: &Shelf, from: &Path, to: &Path, at: &Opened) -> Opened {
     };
     opened.done(Command::NoteRestore(Restored {
         made_at: header.made_at,
+        epoch,
         last: revision,
     }));
     restoring.finish().expect("finished");

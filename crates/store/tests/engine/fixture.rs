@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use offgate_core::agent::{JoinSecretHash, JoinToken, JoinTokenState};
+use offgate_core::backup::Restored;
 use offgate_core::command::{Command, Expected, Unconfirmed};
 use offgate_core::credential::{CredentialKind, NewCredential, NewMeans, Plate, PlateSharing};
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{HolidayGroupId, JoinTokenId, OperatorId, ScheduleId};
 use offgate_core::keeping::{ErasureWait, Keeping};
-use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::{Pin, PinCandidate};
 use offgate_core::place::{Direction, Site, ZoneName};
 use offgate_core::policy::{
@@ -169,6 +170,15 @@ fn live(opened: &Opened) {
         agent: agent(2),
         token: None,
     });
+    // Since schema 10.
+    opened.done(Command::NoteRestore(Restored {
+        made_at: Timestamp::from_seconds(START - 3000),
+        epoch: Epoch {
+            counter: 0,
+            nonce: [5; 16],
+        },
+        last: Revision::new(1),
+    }));
     // Since schema 1 again.
     opened.done(Command::CreateJoinToken(JoinToken {
         id: JoinTokenId::from_bytes([83; 16]),

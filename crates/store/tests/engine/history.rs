@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::id::CommandId;
 use offgate_core::parameters::{Clock as _, Revision};
+use offgate_core::ruling::Seal;
 use offgate_core::tree::{Leaf, TreeHash, verify_consistency, verify_inclusion};
 use offgate_store::{
-    Audit, CheckpointSigner, DATABASE_FILE, Finding, LogSignature, Reader, SignerFailed, Store,
-    StoreError, Verdict, Witnessed,
+    Audit, DATABASE_FILE, Finding, LogSignature, Reader, SignerFailed, Store, StoreError,
+    StoreSigner, Verdict, Witnessed,
 };
 use ring::signature::{ED25519, UnparsedPublicKey};
 use rusqlite::Connection;
@@ -185,12 +186,16 @@ fn two_handles_write_one_tree() {
 
 /// A log key that can be taken away.
 struct Takeable(LogKey, Arc<AtomicBool>);
-impl CheckpointSigner for Takeable {
+impl StoreSigner for Takeable {
     fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
         if self.1.load(Ordering::SeqCst) {
             return Err(SignerFailed);
         }
         self.0.sign(statement)
+    }
+
+    fn seal(&self, statement: &[u8]) -> Seal {
+        self.0.seal(statement)
     }
 }
 

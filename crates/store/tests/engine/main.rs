@@ -16,6 +16,7 @@ mod lists;
 mod mail;
 mod migrations;
 mod organisation;
+mod rulings;
 mod stolen;
 mod vault;
 

@@ -20,9 +20,10 @@ use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Group, Policy, PolicyHours, Schedule, Weekday, Window};
+use offgate_core::ruling::Seal;
 use offgate_core::text::{Email, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_store::{CheckpointSigner, LogSignature, Outcome, SignerFailed, Store};
+use offgate_store::{LogSignature, Outcome, SignerFailed, Store, StoreSigner};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 pub(crate) const SERVER: Actor = Actor::ServerCommandLine;
@@ -57,13 +58,17 @@ impl LogKey {
         self.0.public_key().as_ref().to_vec()
     }
 }
-impl CheckpointSigner for LogKey {
+impl StoreSigner for LogKey {
     fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
         let signature = self.0.sign(statement);
         Ok(LogSignature {
             signature: signature.as_ref().try_into().map_err(|_| SignerFailed)?,
             chain: vec![b"a certificate".to_vec()],
         })
+    }
+
+    fn seal(&self, statement: &[u8]) -> Seal {
+        Seal::of(statement, &[7; 32])
     }
 }
 

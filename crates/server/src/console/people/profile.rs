@@ -381,7 +381,7 @@ fn deactivation(
         ),
         Actor::ServerCommandLine => "the server’s command line".to_owned(),
         Actor::Schedule => "Offgate, as it was set beforehand".to_owned(),
-        Actor::JoiningAgent(_) => "an agent".to_owned(),
+        Actor::JoiningAgent(_) | Actor::TestifyingAgent(_) => "an agent".to_owned(),
     };
     let note = deactivation.note.as_ref();
     Ok(Some(DeactivationWords {

@@ -24,6 +24,7 @@ use super::failure::Failure;
 use super::frame::{Banner, Frame, Section};
 use super::page::page;
 use super::paging::{Paged, page_of};
+use super::restored::{AfterRestore, after_restore};
 use super::signed_in::SignedIn;
 use super::{Console, history, times};
 use crate::backups::{Told, told};
@@ -61,6 +62,7 @@ struct Overview {
     alarms: Vec<String>,
     /// How many PINs a stolen agent knew.
     exposed: Option<String>,
+    after_restore: Option<AfterRestore>,
     operators: Paged<OperatorRow>,
     agents: Paged<AgentRow>,
     tokens: Vec<TokenRow>,
@@ -104,6 +106,7 @@ async fn overview(
         frame: signed_in.frame(&console, Section::System)?.with(banner),
         alarms: history::alarms(&reader, &zone, console.clock.now())?,
         exposed: exposed_pins(&reader)?,
+        after_restore: after_restore(&reader, &zone, console.clock.now())?,
         operators: page_of(operators::rows(&console)?, &asked.operators),
         agents: page_of(agents::rows(&console)?, &asked.agents),
         tokens: join_tokens::rows(&console)?,

@@ -1,0 +1,70 @@
+//! The rulings that a door keeps beside its table: those of the table it has, and those of tables
+//! it had that this one does not know of.
+
+use std::collections::BTreeMap;
+
+use super::entry::RulingEntry;
+
+/// What is ruled about whom.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rulings {
+    /// By the table itself.
+    told: BTreeMap<[u8; 16], RulingEntry>,
+    /// By an earlier one; refusals only.
+    held: BTreeMap<[u8; 16], RulingEntry>,
+}
+
+impl Rulings {
+    pub(super) fn learn(&mut self, entry: RulingEntry) {
+        self.told.insert(*entry.subject, entry);
+    }
+
+    pub(super) fn forget(&mut self, subject: &[u8; 16]) {
+        self.told.remove(subject);
+    }
+
+    /// Keeps a refusal of an earlier table. Of two, the later one.
+    pub(super) fn hold(&mut self, entry: RulingEntry) {
+        let refuses = |entry: &RulingEntry| entry.ruling().is_some_and(|it| it.ruled.refuses());
+        let is_newer = |before: &RulingEntry| match (entry.ruling(), before.ruling()) {
+            (Some(after), Some(before)) => after.is_later_than(&before),
+            _ => false,
+        };
+        if refuses(&entry) && self.held.get(&*entry.subject).is_none_or(is_newer) {
+            self.held.insert(*entry.subject, entry);
+        }
+    }
+
+    /// The refusals of earlier tables that stand: the table says nothing later about their subject.
+    pub(super) fn standing(&self) -> impl Iterator<Item = &RulingEntry> {
+        self.held.values().filter(|held| !self.is_lifted(held))
+    }
+
+    /// Every refusal that stands, the table's own among them.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = &RulingEntry> {
+        let told = self.told.values().filter(|told| {
+            let refuses = told.ruling().is_some_and(|it| it.ruled.refuses());
+            let outdone = self.held.get(&*told.subject);
+            refuses && outdone.is_none_or(|held| self.is_lifted(held))
+        });
+        told.chain(self.standing())
+    }
+
+    /// Whether an earlier table's refusal of this person or credential stands.
+    pub(super) fn stops(&self, subject: &[u8; 16]) -> bool {
+        // Nothing is held but after a restore.
+        !self.held.is_empty()
+            && self
+                .held
+                .get(subject)
+                .is_some_and(|held| !self.is_lifted(held))
+    }
+
+    fn is_lifted(&self, held: &RulingEntry) -> bool {
+        let told = self.told.get(&*held.subject).and_then(RulingEntry::ruling);
+        match (told, held.ruling()) {
+            (Some(told), Some(held)) => told.is_later_than(&held),
+            _ => false,
+        }
+    }
+}

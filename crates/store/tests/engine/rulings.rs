@@ -1,0 +1,102 @@
+//! Rulings reach every agent that knows the person, with the store's seal, and outlive their entry.
+
+use std::collections::BTreeSet;
+
+use offgate_core::command::{Command, Unconfirmed};
+use offgate_core::ruling::{Ruled, Seal};
+use offgate_core::table::entry::{Entry, RulingEntry};
+use offgate_core::text::Note;
+
+use crate::organisation::*;
+
+/// What an agent's table has of rulings.
+fn rulings(opened: &Opened, number: u8) -> Vec<RulingEntry> {
+    let reader = opened.store.read();
+    let table = reader.table_since(agent(number), None).expect("an answer");
+    let puts = table.expect("a table").puts;
+    puts.iter()
+        .filter_map(|(_, bytes)| match Entry::decode(bytes) {
+            Ok(Entry::Ruling(ruling)) => Some(ruling),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The one ruling of an agent about this, sealed by the store in its epoch.
+fn ruled(opened: &Opened, subject: [u8; 16]) -> Option<Ruled> {
+    let found = rulings(opened, 1)
+        .into_iter()
+        .find(|entry| *entry.subject == subject)?;
+    let ruling = found.ruling().expect("a ruling");
+    let identity = opened.store.identity();
+    assert_eq!(ruling.epoch, identity.epoch);
+    let seal = Seal::of(&ruling.statement(identity.store), &[7; 32]);
+    assert_eq!(found.seal(), seal);
+    Some(ruling.ruled)
+}
+
+#[test]
+fn every_refusal_and_its_end_is_ruled_for_whoever_knows_the_person() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 400);
+    let groups = BTreeSet::from([group(1)]);
+    opened.done(create(1, groups, BTreeSet::new(), "Known"));
+    assert_eq!(rulings(&opened, 1), [], "nobody was refused yet");
+    let person = *user(1).as_bytes();
+    let card = *credential(1).as_bytes();
+    for (command, subject, expected) in [
+        (deactivate(1), person, Ruled::Deactivated),
+        (
+            Command::ReactivateUser { user: user(1) },
+            person,
+            Ruled::Admitted,
+        ),
+        (
+            Command::ReportLost {
+                credential: credential(1),
+            },
+            card,
+            Ruled::Lost,
+        ),
+        (
+            Command::ReportFound {
+                credential: credential(1),
+            },
+            card,
+            Ruled::Usable,
+        ),
+        (
+            Command::RemoveCredential {
+                credential: credential(1),
+            },
+            card,
+            Ruled::Withdrawn,
+        ),
+        (deactivate(1), person, Ruled::Deactivated),
+        (
+            Command::RemoveUser {
+                user: user(1),
+                unconfirmed: Unconfirmed::Override(Note::parse("gone").expect("a note")),
+            },
+            person,
+            Ruled::Removed,
+        ),
+    ] {
+        let revision = opened.done(command);
+        assert_eq!(ruled(&opened, subject), Some(expected));
+        let head = opened.store.read().table_head(agent(1)).expect("an answer");
+        assert_eq!(
+            head.expect("a table").revision.number(),
+            rulings(&opened, 1)
+                .iter()
+                .map(|entry| entry.revision)
+                .max()
+                .expect("one"),
+            "the ruling comes with the change {revision:?}"
+        );
+    }
+    assert_eq!(ruled(&opened, card), Some(Ruled::Withdrawn), "it stays");
+    assert_eq!(rulings(&opened, 2), [], "another agent never knew them");
+    opened.done(Command::RevokeAgent(agent(1)));
+    assert_eq!(rulings(&opened, 1), [], "it is told nothing any more");
+}
