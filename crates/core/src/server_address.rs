@@ -3,7 +3,7 @@
 
 use crate::text::TextError;
 
-/// A host and a port: "doors.example.org:12445", "[2001:db8::1]:12445".
+/// A host and a port: `doors.example.org:12445`, `[2001:db8::1]:12445`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerAddress(String);
 
