@@ -58,6 +58,15 @@ fn every_command_exists() {
     }
 }
 
+/// What a heading is pointed to by.
+fn anchor(line: &str) -> String {
+    let words = line.trim_start_matches('#').trim().to_lowercase();
+    let kept = words
+        .chars()
+        .filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-'));
+    kept.collect::<String>().replace(' ', "-")
+}
+
 #[test]
 fn every_picture_and_every_page_beside_it_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -70,7 +79,14 @@ fn every_picture_and_every_page_beside_it_is_there() {
             if link.starts_with("http") {
                 continue;
             }
-            assert!(folder.join(link).exists(), "{page} points to {link}");
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = folder.join(file);
+            assert!(target.exists(), "{page} points to {link}");
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(&target).expect("a page");
+                let found = text.lines().any(|line| anchor(line) == heading);
+                assert!(found, "{page} points to {link}");
+            }
             links += 1;
         }
     }
