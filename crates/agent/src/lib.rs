@@ -19,7 +19,21 @@ mod servers;
 mod session;
 pub mod status;
 pub mod strike;
+mod table_changes;
 mod witness;
+
+/// What an agent is made of, without its threads and sockets: for the simulation, which takes the
+/// place of those and has time of its own.
+pub mod pieces {
+    pub use crate::decisions::{Changed, DiskState, EntryChange, Judge, Look, Surroundings};
+    pub use crate::disk::book::{Book, Durable, Keep, RETRY};
+    pub use crate::disk::frame::RowChange;
+    pub use crate::disk::snapshot::{Contents, Position, RowKey, Rows};
+    pub use crate::disk::table_files::{Found, TableFiles};
+    pub use crate::disk::{Disk, DiskFile};
+    pub use crate::table_changes::{delta, hold, rebuild, whole};
+    pub use crate::witness::Witness;
+}
 
 pub use identity_file::has_joined;
 pub use run::{AgentError, EVENTS_KEPT, Parameters, ReaderKind, Settings, run};

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use offgate_core::parameters::{Clock, Randomness};
-use offgate_core::table::Table;
-use offgate_core::table::entry::Entry;
 use offgate_link::agent_end::Ending;
 use offgate_link::chain::IssuingNumber;
 use offgate_link::identity::Identity;
@@ -23,8 +21,8 @@ use tokio_util::task::TaskTracker;
 use crate::clock::BootClock;
 use crate::decisions::{Decisions, DiskState, Surroundings};
 use crate::disk::Folder;
-use crate::disk::keeper::{Durable, Keeper};
-use crate::disk::snapshot::{Contents, RowKey};
+use crate::disk::book::Durable;
+use crate::disk::keeper::Keeper;
 use crate::disk::table_files::{Found, TableFiles};
 use crate::events::recorder::Recorder;
 use crate::events::ring::EventRing;
@@ -36,6 +34,7 @@ use crate::reader::simulated;
 use crate::servers::Servers;
 use crate::session::{Agent, Ask, Connected, Over, speak};
 use crate::strike::Strike;
+use crate::table_changes::rebuild;
 use crate::witness::Witness;
 use house::House;
 
@@ -195,7 +194,7 @@ fn start(
 ) -> Result<(Agent, [JoinHandle<()>; 3]), AgentError> {
     let (files, found) = TableFiles::open(Folder::open(&settings.data)?)?;
     let (table, contents) = match found {
-        Found::Table(contents) => match rebuild(&contents, joined) {
+        Found::Table(contents) => match rebuild(&contents, joined.store, joined.hash_key) {
             Some(table) => (Some(table), Some(contents)),
             None => {
                 tracing::error!("the table on disk is not this agent's; asking for another");
@@ -219,7 +218,7 @@ fn start(
         clock: Arc::clone(&parameters.clock),
         boot_clock: Arc::clone(&parameters.boot_clock),
         strike: Arc::clone(&parameters.strike),
-        recorder: recorder.clone(),
+        record: recorder.clone().hand_over(),
     };
     let (decisions, decisions_thread) = Decisions::start(table, surroundings)?;
     let agent = Agent {
@@ -243,20 +242,6 @@ fn start(
         software: concat!("offgate-agent ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     Ok((agent, [decisions_thread, table_thread, events_thread]))
-}
-
-/// The table that these rows make; none if they are of another store, key, or program.
-fn rebuild(contents: &Contents, joined: &Joined) -> Option<Table> {
-    let mut table = Table::empty(joined.hash_key);
-    for (key, row) in &contents.rows {
-        match (key, Entry::decode(row).ok()?) {
-            (RowKey::Entry(_), entry) => table.put(entry),
-            (RowKey::Held(_), Entry::Ruling(refusal)) => table.hold(refusal),
-            (RowKey::Held(_), _) => return None,
-        }
-    }
-    let same = contents.position.store == joined.store && table.hash() == contents.position.hash;
-    same.then_some(table)
 }
 
 /// Waits, for longer after every failure and never as long as others do. None: told to stop.

@@ -19,12 +19,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, watch};
 
 use crate::clock::BootClock;
-use crate::decisions::{Changed, Decisions, EntryChange};
-use crate::disk::frame::RowChange;
-use crate::disk::keeper::{Durable, Keep, Keeper};
-use crate::disk::snapshot::{Contents, Position, RowKey, Rows};
+use crate::decisions::{Changed, Decisions};
+use crate::disk::book::{Durable, Keep};
+use crate::disk::keeper::Keeper;
+use crate::disk::snapshot::Contents;
 use crate::events::recorder::Recorder;
 use crate::servers::Servers;
+use crate::table_changes::{delta, hold, whole};
 use crate::witness::Witness;
 
 /// All that outlives a connection.
@@ -77,38 +78,6 @@ pub(crate) enum Over {
     /// A thread of this agent has ended, which ends the agent.
     #[error("this agent cannot go on")]
     CannotGoOn,
-}
-
-impl From<Position> for Held {
-    fn from(position: Position) -> Self {
-        let Position {
-            store,
-            epoch,
-            revision,
-            hash,
-        } = position;
-        Self {
-            store,
-            epoch,
-            revision,
-            hash,
-        }
-    }
-}
-
-const fn position(held: Held) -> Position {
-    let Held {
-        store,
-        epoch,
-        revision,
-        hash,
-    } = held;
-    Position {
-        store,
-        epoch,
-        revision,
-        hash,
-    }
 }
 
 /// Speaks until the connection is over. Dropped only when the whole agent stops: a change may be
@@ -271,10 +240,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                     Some((table, mut contents)) => {
                         let replaced = agent.decisions.replace(table).await;
                         // In the file of the table that lacks them: there is no moment between.
-                        for held in replaced.map_err(|_| Over::CannotGoOn)? {
-                            let key = RowKey::Held(*held.subject);
-                            contents.rows.insert(key, Entry::Ruling(held).encode());
-                        }
+                        hold(&mut contents, replaced.map_err(|_| Over::CannotGoOn)?);
                         self.keep(Keep::Snapshot(contents)).await?;
                     }
                     None => left = self.mismatch(end),
@@ -334,19 +300,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
     /// A whole table, built beside the one in force; none if it is not what it was said to be.
     async fn build(&self, changes: Changes) -> Result<Option<(Box<Table>, Contents)>, Over> {
         let hash_key = self.agent.hash_key;
-        let built = tokio::task::spawn_blocking(move || {
-            let mut table = Table::empty(hash_key);
-            changes.puts.into_iter().for_each(|entry| table.put(entry));
-            let rows: Rows = table
-                .entries()
-                .map(|(key, row)| (RowKey::Entry(*key), row.to_vec()))
-                .collect();
-            let contents = Contents {
-                position: position(changes.becomes),
-                rows,
-            };
-            (table.hash() == changes.becomes.hash).then(|| (Box::new(table), contents))
-        });
+        let built = tokio::task::spawn_blocking(move || whole(changes, hash_key));
         built.await.map_err(|_| Over::CannotGoOn)
     }
 
@@ -368,38 +322,6 @@ pub(crate) async fn send(
     });
     written.await.map_err(std::io::Error::from)??;
     Ok(())
-}
-
-fn delta(changes: Changes) -> (Vec<EntryChange>, Keep, Held) {
-    let Changes {
-        deletes,
-        puts,
-        becomes,
-    } = changes;
-    let rows = deletes
-        .iter()
-        .map(|key| RowChange {
-            key: *key,
-            entry: None,
-        })
-        .chain(puts.iter().map(|put| RowChange {
-            key: put.key(),
-            entry: Some(put.encode()),
-        }))
-        .collect();
-    let entries = deletes
-        .into_iter()
-        .map(EntryChange::Delete)
-        .chain(puts.into_iter().map(EntryChange::Put))
-        .collect();
-    (
-        entries,
-        Keep::Delta {
-            to: position(becomes),
-            changes: rows,
-        },
-        becomes,
-    )
 }
 
 #[cfg(test)]

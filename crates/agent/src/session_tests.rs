@@ -70,7 +70,7 @@ fn agent(disk: &SimulatedDisk) -> Agent {
         clock: Arc::new(NoTime),
         boot_clock: Arc::clone(&boot_clock),
         strike: Arc::new(SimulatedStrike::default()),
-        recorder: recorder.clone(),
+        record: recorder.clone().hand_over(),
     };
     let (decisions, _) = Decisions::start(None, surroundings).expect("a thread");
     let witness = Witness::open(Box::new(disk.clone())).expect("readable");

@@ -11,7 +11,7 @@ use crate::disk::Disk;
 const NAME: &str = "checkpoint";
 
 /// What this agent has seen of the log, and where it is kept.
-pub(crate) struct Witness {
+pub struct Witness {
     folder: Box<dyn Disk>,
     seen: Option<Checkpoint>,
 }
@@ -22,7 +22,7 @@ impl Witness {
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub(crate) fn open(mut folder: Box<dyn Disk>) -> io::Result<Self> {
+    pub fn open(mut folder: Box<dyn Disk>) -> io::Result<Self> {
         let Some(bytes) = folder.read_if_there(NAME)? else {
             return Ok(Self { folder, seen: None });
         };
@@ -34,7 +34,8 @@ impl Witness {
     }
 
     /// The newest checkpoint that was seen.
-    pub(crate) const fn seen(&self) -> Option<Checkpoint> {
+    #[must_use]
+    pub const fn seen(&self) -> Option<Checkpoint> {
         self.seen
     }
 
@@ -42,7 +43,7 @@ impl Witness {
     ///
     /// # Errors
     /// It may not be durable. It counts in memory all the same.
-    pub(crate) fn keep(&mut self, checkpoint: Checkpoint) -> io::Result<()> {
+    pub fn keep(&mut self, checkpoint: Checkpoint) -> io::Result<()> {
         self.seen = Some(checkpoint);
         let statement = checkpoint.statement();
         let checksum = blake3::hash(&statement);

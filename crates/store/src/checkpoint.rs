@@ -42,7 +42,10 @@ pub(crate) fn read(signed: &SignedCheckpoint) -> Result<Checkpoint, StoreError> 
 }
 
 /// Signs for the log as it is now, in the transaction that made it so.
-pub(crate) fn sign(
+///
+/// # Errors
+/// It could not: the transaction must not be committed.
+pub fn sign(
     batch: &mut dyn Batch,
     signer: &dyn StoreSigner,
     now: Timestamp,

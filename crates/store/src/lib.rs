@@ -9,6 +9,7 @@
 pub mod activity;
 mod audit;
 pub mod backup;
+mod carry_out;
 mod checkpoint;
 pub mod engine;
 mod error;
@@ -24,7 +25,8 @@ mod vault;
 mod writer;
 
 pub use audit::{Audit, Finding};
-pub use checkpoint::{LogSignature, SignerFailed, StoreSigner};
+pub use carry_out::{CarriedOut, Outcome, carry_out};
+pub use checkpoint::{LogSignature, SignerFailed, StoreSigner, sign as sign_log};
 pub use engine::{
     Confirms, Heard, Purpose, RestoreRecord, StoreIdentity, TableHead, Verdict, Witnessed,
 };
@@ -33,4 +35,4 @@ pub use reader::{AgentContact, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;
 pub use store::Store;
 pub use vault::{Erased, RotationStep, VAULT_FOLDER, VaultError, VaultState, WRAPPING_KEY_AGE};
-pub use writer::{Outcome, Pulse};
+pub use writer::Pulse;

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use crate::backup::is_half_restored;
+use crate::carry_out::Outcome;
 use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Engine as _, Heard, Purpose, StoreIdentity, Witnessed};
 use crate::error::StoreError;
@@ -23,7 +24,7 @@ use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::sqlite::{DATABASE_FILE, Sqlite, older_copy, purpose};
 use crate::vault::{Erased, RotationStep, Vault, VaultState};
-use crate::writer::{Answer, Job, Outcome, Pulse, Pulses, Request, Traces, Writer};
+use crate::writer::{Answer, Job, Pulse, Pulses, Request, Traces, Writer};
 
 /// How many jobs may wait for the writer.
 const WAITING: usize = 4096;

@@ -11,20 +11,18 @@ use std::time::Duration;
 use offgate_core::actor::Actor;
 use offgate_core::change::Change;
 use offgate_core::command::Command;
-use offgate_core::decide::{Decision, decide};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, LetterId};
 use offgate_core::log::Person;
 use offgate_core::mail::Posting;
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
-use offgate_core::refusal::Refusal;
 use tokio::sync::{oneshot, watch};
 
+use crate::carry_out::{Outcome, carry_out};
 use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Batch, Engine, Forgotten, Heard, Verdict, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
-use crate::projection::project;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// How many jobs go into one transaction.
@@ -32,18 +30,6 @@ const BATCH: usize = 256;
 
 /// How long after an erasure its traces are looked for again, while somebody was reading.
 const FORGET_AGAIN: Duration = Duration::from_millis(200);
-
-/// What became of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was carried out, or nothing had to be; the log is at this revision.
-    Done {
-        /// The revision of its last change.
-        revision: Revision,
-    },
-    /// It was refused, and changed nothing.
-    Refused(Refusal),
-}
 
 /// What is written.
 pub(crate) enum Job {
@@ -306,6 +292,13 @@ enum Erased {
     Somebody,
 }
 
+const fn takes_personal_data_away(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::UserRemoved { .. } | Change::UserErased { .. } | Change::OperatorErased(_)
+    )
+}
+
 fn perform(
     batch: &mut dyn Batch,
     job: &Job,
@@ -317,35 +310,12 @@ fn perform(
     let now = clock.now();
     match job {
         Job::Command { id, actor, command } => {
-            if let Some(revision) = batch.carried_out(*id)? {
-                return Ok(Answer::Command(Outcome::Done { revision }));
+            let asked = (*id, *actor, &**command);
+            let carried = carry_out(batch, asked, randomness, signer, now)?;
+            if carried.changes.iter().any(takes_personal_data_away) {
+                *erased = Erased::Somebody;
             }
-            let decision = decide(batch, *actor, command, now)?;
-            let (Decision::Accepted(changes) | Decision::Refused(_, changes)) = &decision;
-            let mut revision = batch.head()?;
-            for change in changes {
-                revision = revision.next();
-                let mut salt = [0; 16];
-                randomness.fill(&mut salt);
-                batch.apply(*actor, revision, change, salt, now)?;
-                project(batch, change, revision, signer, now)?;
-                if matches!(
-                    change,
-                    Change::UserRemoved { .. }
-                        | Change::UserErased { .. }
-                        | Change::OperatorErased(_)
-                ) {
-                    *erased = Erased::Somebody;
-                }
-            }
-            match decision {
-                Decision::Accepted(_) => {
-                    batch.remember(*id, revision, now)?;
-                    Ok(Answer::Command(Outcome::Done { revision }))
-                }
-                // Refused commands changed nothing, so asking again is judged again.
-                Decision::Refused(refusal, _) => Ok(Answer::Command(Outcome::Refused(refusal))),
-            }
+            Ok(Answer::Command(carried.outcome))
         }
         Job::Acknowledge {
             agent,

@@ -13,6 +13,7 @@ use offgate_core::door_event::{DoorEvent, Happening};
 
 use super::*;
 use crate::disk::simulated::SimulatedDisk;
+use crate::events::recorder::Recorder;
 use crate::events::ring::EventRing;
 use crate::strike::SimulatedStrike;
 
@@ -120,7 +121,7 @@ impl Doorway {
             clock: Arc::clone(&wall) as Arc<dyn Clock>,
             boot_clock: Arc::clone(&boot) as Arc<dyn BootClock>,
             strike: Arc::clone(&strike) as Arc<dyn Strike>,
-            recorder: recorder.clone(),
+            record: recorder.clone().hand_over(),
         };
         let (decisions, _) = Decisions::start(table, surroundings).expect("a thread");
         boot.set(1_000);

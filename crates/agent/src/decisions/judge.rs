@@ -20,7 +20,8 @@ use super::{Changed, DiskState, EntryChange, Look, Surroundings};
 use crate::clock::WallTrust;
 use crate::reader::{Answer, Offered};
 
-pub(super) struct Judge {
+/// What the deciding thread owns.
+pub struct Judge {
     surroundings: Surroundings,
     /// None: there is none that could be trusted, and every way in refuses.
     table: Option<Table>,
@@ -34,7 +35,9 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(table: Option<Table>, surroundings: Surroundings) -> Self {
+    /// A judge with the table from disk.
+    #[must_use]
+    pub fn new(table: Option<Table>, surroundings: Surroundings) -> Self {
         let trust = WallTrust::default();
         let disk = DiskState::Works;
         Self {
@@ -47,7 +50,9 @@ impl Judge {
         }
     }
 
-    pub(super) fn decide(
+    /// Somebody stands at a door. A PIN comes digested; as typed if there is no salt to digest it
+    /// with.
+    pub fn decide(
         &mut self,
         door: DoorId,
         direction: Direction,
@@ -92,11 +97,17 @@ impl Judge {
             presented: kind,
             happening,
         };
-        self.surroundings.recorder.record(event);
+        (self.surroundings.record)(event);
         if (kind, direction) == (CredentialKind::Pin, Direction::In) && keypad == Keypad::Ready {
             self.count_pin(answer, boot, event);
         }
         answer
+    }
+
+    /// The table that is in force.
+    #[must_use]
+    pub const fn table(&self) -> Option<&Table> {
+        self.table.as_ref()
     }
 
     fn keypad(&self, door: DoorId, boot: Duration) -> Keypad {
@@ -158,14 +169,15 @@ impl Judge {
                         happening: Happening::KeypadSlowed,
                         ..event
                     };
-                    self.surroundings.recorder.record(slowed);
+                    (self.surroundings.record)(slowed);
                 }
             }
             Answer::Refused(_) => {}
         }
     }
 
-    pub(super) fn change(&mut self, changes: Vec<EntryChange>, becomes: TableHash) -> Changed {
+    /// Changes the table, if that leads to this hash.
+    pub fn change(&mut self, changes: Vec<EntryChange>, becomes: TableHash) -> Changed {
         let Some(table) = &mut self.table else {
             return Changed::Mismatch;
         };
@@ -181,7 +193,9 @@ impl Judge {
         Changed::InForce
     }
 
-    pub(super) fn replace(&mut self, mut table: Table) -> Vec<RulingEntry> {
+    /// Replaces the table. Refusals of the one before that the new one says nothing later about
+    /// stand beside it from now on, and are answered.
+    pub fn replace(&mut self, mut table: Table) -> Vec<RulingEntry> {
         if let Some(before) = &self.table {
             table.hold_all_of(before);
         }
@@ -196,7 +210,9 @@ impl Judge {
         held
     }
 
-    pub(super) fn refusals(&self, which: Testimony) -> Vec<RulingEntry> {
+    /// The refusals that stand, with the store's seals.
+    #[must_use]
+    pub fn refusals(&self, which: Testimony) -> Vec<RulingEntry> {
         let Some(table) = &self.table else {
             return Vec::new();
         };
@@ -206,24 +222,30 @@ impl Judge {
         }
     }
 
-    pub(super) fn renewed(&mut self, asked_at: Duration) {
+    /// The server answered a renewal that was asked for at this time of the boot clock.
+    pub fn renewed(&mut self, asked_at: Duration) {
         if self.disk == DiskState::Works {
             self.heard = self.heard.max(Some(asked_at));
         }
     }
 
-    pub(super) fn disk(&mut self, state: DiskState) {
+    /// The disk works or fails. While it fails, and until the next renewal after that, the lease is
+    /// void.
+    pub fn disk(&mut self, state: DiskState) {
         self.disk = state;
         if state == DiskState::Fails {
             self.heard = None;
         }
     }
 
-    pub(super) fn told(&mut self, server: Timestamp) {
+    /// The server said what time it is.
+    pub fn told(&mut self, server: Timestamp) {
         self.trust.told(server, self.surroundings.boot_clock.now());
     }
 
-    pub(super) fn look(&self) -> Look {
+    /// How it is.
+    #[must_use]
+    pub fn look(&self) -> Look {
         let boot = self.surroundings.boot_clock.now();
         let left = |table: &Table| {
             let lengths = table.doors().filter_map(|door| table.lease(door));

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use offgate_core::door_event::DoorEvent;
 use offgate_core::id::DoorId;
 use offgate_core::parameters::{Clock, Timestamp};
 use offgate_core::pin::PinSalt;
@@ -24,10 +25,10 @@ use offgate_link::agent_end::Testimony;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::BootClock;
-use crate::events::recorder::Recorder;
 use crate::reader::{Answer, Offered};
 use crate::strike::Strike;
-use judge::Judge;
+
+pub use judge::Judge;
 
 /// How many requests may wait for the deciding thread.
 const WAITING: usize = 256;
@@ -36,14 +37,16 @@ const DIGESTING: usize = 2;
 
 /// A change of the table in memory.
 #[derive(Debug)]
-pub(crate) enum EntryChange {
+pub enum EntryChange {
+    /// This entry is new or other.
     Put(Entry),
+    /// The entry with this key goes.
     Delete(EntryKey),
 }
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Changed {
+pub enum Changed {
     /// Every decision to come follows it.
     InForce,
     /// It would not lead to the table it was said to; nothing was changed.
@@ -52,7 +55,7 @@ pub(crate) enum Changed {
 
 /// Whether the table can be made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DiskState {
+pub enum DiskState {
     /// It can.
     Works,
     /// A write failed, and not everything is written anew yet.
@@ -66,10 +69,11 @@ pub(crate) struct Unavailable;
 
 /// How the deciding thread is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
-    pub(crate) salt: Option<PinSalt>,
+pub struct Look {
+    /// The salt of PIN digests; none without a table.
+    pub salt: Option<PinSalt>,
     /// How long the door with the shortest lease still decides.
-    pub(crate) lease_left: Duration,
+    pub lease_left: Duration,
 }
 
 enum Request {
@@ -106,11 +110,15 @@ enum Request {
 }
 
 /// What the deciding thread needs from outside.
-pub(crate) struct Surroundings {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) boot_clock: Arc<dyn BootClock>,
-    pub(crate) strike: Arc<dyn Strike>,
-    pub(crate) recorder: Recorder,
+pub struct Surroundings {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// The clock of the lease.
+    pub boot_clock: Arc<dyn BootClock>,
+    /// What holds the doors shut.
+    pub strike: Arc<dyn Strike>,
+    /// Takes the events, which have no number yet. It must hand them over and return.
+    pub record: Box<dyn Fn(DoorEvent) + Send>,
 }
 
 /// The way to the deciding thread; clones lead to the same one.

@@ -16,10 +16,11 @@ pub(super) type Chain = [u8; CHECKSUM];
 
 /// One entry that is new, other, or gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RowChange {
-    pub(crate) key: EntryKey,
+pub struct RowChange {
+    /// Which entry.
+    pub key: EntryKey,
     /// None: the entry goes.
-    pub(crate) entry: Option<Vec<u8>>,
+    pub entry: Option<Vec<u8>>,
 }
 
 /// Brings rows up to date.

@@ -1,46 +1,20 @@
-//! The thread that makes the table durable, so that no door waits for a disk.
-//!
-//! It keeps a copy of the rows, so that it can write the whole table at any time: when a log is
-//! full, and when a sync has failed.
+//! The thread that makes the table durable, so that no door waits for a disk. What it does with
+//! the disk is [`Book`]'s.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::Disk;
-use super::frame::{RowChange, apply};
-use super::snapshot::{Contents, Position, Rows};
-use super::table_files::{Added, NotDurable, TableFiles};
+use super::book::{Book, Durable, Keep, RETRY};
+use super::snapshot::{Contents, Position};
+use super::table_files::TableFiles;
+use crate::decisions::DiskState;
 
 /// How many updates may wait for the disk; the link waits when they do.
 const WAITING: usize = 64;
-/// How long after a failure the disk is tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// What is to be kept.
-#[derive(Debug)]
-pub(crate) enum Keep {
-    /// A few entries are other than before.
-    Delta {
-        to: Position,
-        changes: Vec<RowChange>,
-    },
-    /// Everything is other than before.
-    Snapshot(Contents),
-}
-
-/// What is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durable {
-    /// Everything up to here, and the disk works.
-    UpTo(Option<Position>),
-    /// The last write failed. Nothing may be acknowledged, and no door may rely on its table,
-    /// before everything was written anew.
-    Failing,
-}
 
 /// The thread has ended.
 #[derive(Clone, Copy, Debug)]
@@ -121,85 +95,26 @@ impl Keeper {
     }
 }
 
-/// What becomes of the files of before when a new generation is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    /// The last one stays, to stand in for a damaged one.
-    Stays,
-    /// Somebody was deleted: nothing may hold what is in no row any more.
-    Goes,
-}
-
 fn keep<D: Disk>(
-    mut files: TableFiles<D>,
+    files: TableFiles<D>,
     found: Option<Contents>,
     requests: &Receiver<Keep>,
     tell: &watch::Sender<Durable>,
 ) {
-    let (mut position, mut rows) = match found {
-        Some(contents) => (Some(contents.position), contents.rows),
-        None => (None, Rows::new()),
+    let mut tell = |durable| {
+        tell.send_replace(durable);
     };
-    // A process before this one may have left in memory what no disk took, and on disk somebody
-    // who is in no row any more.
-    let mut written = match &position {
-        Some(position) => files.start_over(*position, &rows),
-        None => Ok(()),
-    };
-    let mut before = Before::Stays;
+    let mut book = Book::open(files, found, &mut tell);
     loop {
-        match &written {
-            Ok(()) => drop(tell.send_replace(Durable::UpTo(position))),
-            Err(NotDurable(error)) => {
-                tracing::error!(%error, "the table is not durable; writing all of it anew");
-                tell.send_replace(Durable::Failing);
-            }
-        }
-        let request = match &written {
-            Ok(()) => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Err(_) => requests.recv_timeout(RETRY),
+        let request = match book.state() {
+            DiskState::Works => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            DiskState::Fails => requests.recv_timeout(RETRY),
         };
-        let added = match request {
-            Ok(Keep::Delta { to, changes }) => {
-                position = Some(to);
-                if changes.iter().any(|change| change.entry.is_none()) {
-                    before = Before::Goes;
-                }
-                let added = if written.is_ok() && before == Before::Stays {
-                    files.add(to, &changes)
-                } else {
-                    Ok(Added::NeedsNewGeneration)
-                };
-                apply(changes, &mut rows);
-                added
-            }
-            Ok(Keep::Snapshot(contents)) => {
-                (position, rows) = (Some(contents.position), contents.rows);
-                before = Before::Goes;
-                Ok(Added::NeedsNewGeneration)
-            }
-            Err(RecvTimeoutError::Timeout) => Ok(Added::NeedsNewGeneration),
+        match request {
+            Ok(what) => book.write(what, &mut tell),
+            Err(RecvTimeoutError::Timeout) => book.try_again(&mut tell),
             Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let Some(to) = position else { continue };
-        written = match added {
-            Ok(Added::Durable) if files.wants_new_generation() => {
-                // It is durable already; whoever waits for it need not wait for this.
-                tell.send_replace(Durable::UpTo(position));
-                files.start_generation(to, &rows)
-            }
-            Ok(Added::Durable) => Ok(()),
-            Ok(Added::NeedsNewGeneration) if before == Before::Goes => {
-                let written = files.start_over(to, &rows);
-                if written.is_ok() {
-                    before = Before::Stays;
-                }
-                written
-            }
-            Ok(Added::NeedsNewGeneration) => files.start_generation(to, &rows),
-            // Said before it is mended: doors must stop relying on it now.
-            Err(error) => Err(error),
-        };
+        }
     }
 }
 
@@ -209,8 +124,9 @@ mod tests {
     use offgate_core::parameters::{Epoch, Revision};
     use offgate_core::table::entry::{EntryKey, TableHash};
 
+    use super::super::frame::RowChange;
     use super::super::simulated::{SimulatedDisk, Survivors};
-    use super::super::snapshot::RowKey;
+    use super::super::snapshot::{RowKey, Rows};
     use super::super::table_files::Found;
     use super::*;
 

@@ -37,6 +37,7 @@
 //! for a torn write only where its bytes stop before its end and zeros follow; a frame that was
 //! written to its end and does not check is damage, and a damaged table is no table.
 
+pub(crate) mod book;
 mod bytes;
 pub(crate) mod frame;
 pub(crate) mod keeper;
@@ -53,7 +54,7 @@ use std::io;
 pub(crate) use real::Folder;
 
 /// The few things an agent asks of a folder.
-pub(crate) trait Disk: Send {
+pub trait Disk: Send {
     /// The names of the files in it.
     ///
     /// # Errors
@@ -123,7 +124,7 @@ pub(crate) trait Disk: Send {
 }
 
 /// An open file.
-pub(crate) trait DiskFile: Send {
+pub trait DiskFile: Send {
     /// Writes all of `bytes` at `offset`.
     ///
     /// # Errors

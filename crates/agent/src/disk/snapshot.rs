@@ -12,26 +12,32 @@ const MAGIC: &[u8; 8] = b"OFFGTAB1";
 
 /// Which table: whose, how far, and the hash of all its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) store: StoreId,
-    pub(crate) epoch: Epoch,
-    pub(crate) revision: Revision,
-    pub(crate) hash: TableHash,
+pub struct Position {
+    /// Whose changes it is made of.
+    pub store: StoreId,
+    /// In which epoch.
+    pub epoch: Epoch,
+    /// The revision it has reached.
+    pub revision: Revision,
+    /// The hash of its entries.
+    pub hash: TableHash,
 }
 
 /// A table as it is kept: where it stands, and its encoded entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Contents {
-    pub(crate) position: Position,
-    pub(crate) rows: Rows,
+pub struct Contents {
+    /// Where it stands.
+    pub position: Position,
+    /// Its entries, and the refusals beside them.
+    pub rows: Rows,
 }
 
 /// Encoded entries by key.
-pub(crate) type Rows = BTreeMap<RowKey, Vec<u8>>;
+pub type Rows = BTreeMap<RowKey, Vec<u8>>;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum RowKey {
+pub enum RowKey {
     /// An entry of the table.
     Entry(EntryKey),
     /// A refusal of a table before this one, by whom or what it is about. No message names one: a

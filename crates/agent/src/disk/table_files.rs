@@ -12,7 +12,7 @@ const LOG_BYTES: u32 = 1 << 20;
 
 /// What was found on disk.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub enum Found {
     /// There never was a table.
     Nothing,
     /// The table, with everything that was ever said to be durable.
@@ -37,7 +37,7 @@ pub(crate) enum Added {
 pub(crate) struct NotDurable(#[source] pub(crate) io::Error);
 
 /// The files of the table.
-pub(crate) struct TableFiles<D> {
+pub struct TableFiles<D> {
     disk: D,
     log_bytes: u32,
     /// The newest generation any file was ever made for.
@@ -62,12 +62,12 @@ impl<D: Disk> TableFiles<D> {
     ///
     /// # Errors
     /// The folder cannot be read at all.
-    pub(crate) fn open(disk: D) -> io::Result<(Self, Found)> {
+    pub fn open(disk: D) -> io::Result<(Self, Found)> {
         Self::open_with(disk, LOG_BYTES)
     }
 
     /// As [`Self::open`], with logs of another size.
-    pub(crate) fn open_with(mut disk: D, log_bytes: u32) -> io::Result<(Self, Found)> {
+    pub fn open_with(mut disk: D, log_bytes: u32) -> io::Result<(Self, Found)> {
         let generations = generations(&disk.names()?);
         let newest = generations.last().copied().unwrap_or(0);
         let mut files = Self {

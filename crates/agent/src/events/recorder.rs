@@ -84,6 +84,11 @@ impl Recorder {
         }
     }
 
+    /// The way to it for whoever only has events to hand over.
+    pub(crate) fn hand_over(self) -> Box<dyn Fn(DoorEvent) + Send> {
+        Box::new(move |event| self.record(event))
+    }
+
     /// The durable events after a number that the server does not have, the oldest first. None if
     /// the recorder is too busy: ask again when [`Self::kept`] changes.
     pub(crate) async fn after(&self, sequence: u64, limit: usize) -> Batch {

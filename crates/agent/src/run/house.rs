@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use offgate_core::id::{AgentId, DoorId};
 
-use crate::disk::keeper::Durable;
+use crate::disk::book::Durable;
 use crate::reader::simulated::Doors;
 use crate::reader::{Answer, At, Offered};
 use crate::session::{Agent, Connected};
