@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::actor::Actor;
 use crate::agent::{Agent, JoinToken};
+use crate::alert::AlertKind;
 use crate::backup::Restored;
 use crate::credential::{CardToken, Credential};
 use crate::fail_mode::EmergencyList;
@@ -261,6 +262,15 @@ pub enum Change {
     },
     /// A letter was sent to see whether it goes.
     MailTested,
+    /// Which alerts an operator is sent.
+    AlertsChosen {
+        /// Who.
+        operator: OperatorId,
+        /// What they had chosen; none if nothing yet.
+        before: Option<BTreeSet<AlertKind>>,
+        /// What they chose.
+        after: BTreeSet<AlertKind>,
+    },
     /// Calendars at the doors reach five years ahead from this year on.
     CalendarsExtended {
         /// The year.

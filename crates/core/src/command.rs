@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::agent::{Agent, JoinSecretHash, JoinToken};
+use crate::alert::AlertKind;
 use crate::backup::Restored;
 use crate::credential::NewCredential;
 use crate::fail_mode::EmergencyList;
@@ -24,7 +25,7 @@ use crate::policy::{Group, HolidayGroup, Policy, Schedule};
 use crate::ruling::Ruling;
 use crate::server_address::ServerAddresses;
 use crate::server_key::KeyReplaced;
-use crate::text::Note;
+use crate::text::{Email, Note};
 use crate::user::{AccessPeriod, DeactivationReason, Profile};
 
 /// The state a form was drawn from. An edit based on an older state is refused as stale.
@@ -275,9 +276,11 @@ pub enum Command {
     StopMail,
     /// Sends checkpoints of the log to somebody every so often, or to nobody.
     ChangeCheckpointMail(Option<CheckpointMail>),
-    /// Sends a letter that says nothing, to see whether it goes. What is judged and noted is that
-    /// it may be sent.
-    TestMail,
+    /// Sends a letter that says nothing to somebody, to see whether it goes. What is judged and noted
+    /// is that it may be sent.
+    TestMail(Email),
+    /// Says which alerts an operator is sent.
+    ChooseAlerts(OperatorId, BTreeSet<AlertKind>),
     /// Lets calendars (clock changes, holidays) at the doors reach five years ahead from this
     /// year on. Asked by the schedule every January.
     ExtendCalendars {

@@ -9,6 +9,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod alert;
 pub mod backup;
 pub mod calendar;
 pub mod change;

@@ -7,6 +7,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
+use crate::alert::AlertKind;
 use crate::change::{Change, Edit};
 use crate::credential::Credential;
 use crate::fail_mode::FailMode;
@@ -598,6 +599,15 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::Mail,
             details: Vec::new(),
         },
+        Change::AlertsChosen {
+            operator,
+            before,
+            after,
+        } => Entry {
+            kind: "operator.alerts-chosen",
+            subject: Subject::Operator(*operator),
+            details: differences(&[alerts(before.as_ref())], &[alerts(Some(after))]),
+        },
         Change::CalendarsExtended { from_year } => Entry {
             kind: "store.calendars-extended",
             subject: Subject::Store,
@@ -752,6 +762,18 @@ fn keeping(keeping: Keeping) -> [Field; 2] {
             days(keeping.door_events.days()),
         ),
     ]
+}
+
+fn alerts(chosen: Option<&BTreeSet<AlertKind>>) -> Field {
+    let names = |chosen: &BTreeSet<AlertKind>| {
+        let names: Vec<_> = chosen.iter().map(|kind| kind.name()).collect();
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
+    };
+    ("alerts by mail", chosen.map(names))
 }
 
 fn addresses(addresses: &ServerAddresses) -> [Field; 1] {

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 
 use crate::actor::Actor;
 use crate::agent::{Agent, AgentState, JoinSecretHash, JoinToken, JoinTokenState};
+use crate::alert::AlertKind;
 use crate::change::{Change, Edit};
 use crate::command::Command;
 use crate::credential::{CardToken, Credential, CredentialState, Means, Plate};
@@ -80,6 +81,8 @@ pub struct Memory {
     pub mail_server: Option<MailServer>,
     /// Who is sent checkpoints of the log.
     pub checkpoint_mail: Option<CheckpointMail>,
+    /// Which alerts operators chose to be sent.
+    pub alerts_chosen: BTreeMap<OperatorId, BTreeSet<AlertKind>>,
     /// The last change that is known of every epoch there was.
     pub known: Vec<(Epoch, Revision)>,
     /// The first year that calendars at the doors cover.
@@ -167,6 +170,7 @@ impl Memory {
             }
             Change::OperatorErased(operator) => {
                 self.operators.remove(&operator);
+                self.alerts_chosen.remove(&operator);
             }
             Change::ErasureHeld {
                 user, by, since, ..
@@ -324,6 +328,11 @@ impl Memory {
                 self.mail_server = after.map(|after| *after);
             }
             Change::CheckpointMailChanged { after, .. } => self.checkpoint_mail = after,
+            Change::AlertsChosen {
+                operator, after, ..
+            } => {
+                self.alerts_chosen.insert(operator, after);
+            }
             Change::Restored(restored) => self.known.push((restored.epoch, restored.last)),
             Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
         }
@@ -543,6 +552,12 @@ impl Records for Memory {
     }
     fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, Infallible> {
         Ok(self.checkpoint_mail.clone())
+    }
+    fn alerts_chosen(
+        &self,
+        operator: OperatorId,
+    ) -> Result<Option<BTreeSet<AlertKind>>, Infallible> {
+        Ok(self.alerts_chosen.get(&operator).cloned())
     }
     fn calendars_from(&self) -> Result<i16, Infallible> {
         Ok(self.calendars_from)

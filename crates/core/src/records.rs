@@ -4,8 +4,11 @@
 //! none" and "it could not be read" are different answers: the first is a value, the second an
 //! error, and no rule can mistake one for the other.
 
+use std::collections::BTreeSet;
+
 use crate::actor::Actor;
 use crate::agent::{Agent, JoinSecretHash, JoinToken};
+use crate::alert::AlertKind;
 use crate::credential::{CardToken, Credential, Plate};
 use crate::fail_mode::EmergencyList;
 use crate::id::{
@@ -135,6 +138,11 @@ pub trait Records {
     fn mail_server(&self) -> Result<Option<MailServer>, Self::Error>;
     /// Who is sent checkpoints of the log, if anybody is.
     fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, Self::Error>;
+    /// Which alerts an operator chose to be sent; none before they chose.
+    fn alerts_chosen(
+        &self,
+        operator: OperatorId,
+    ) -> Result<Option<BTreeSet<AlertKind>>, Self::Error>;
     /// The first year that calendars at the doors cover.
     fn calendars_from(&self) -> Result<i16, Self::Error>;
 }

@@ -197,6 +197,9 @@ pub enum Refusal {
     /// There is no server to send mail by.
     #[error("set up a mail server first")]
     MailNotSetUp,
+    /// Alerts of somebody else are theirs to choose.
+    #[error("everybody chooses their own alerts")]
+    NotYours,
     /// A door needs a reader.
     #[error("a door has at least one reader on the way in")]
     NoReader,

@@ -101,7 +101,10 @@ fn only_owners_decide_about_mail() {
                 Command::ChangeCheckpointMail(Some(checkpoints())),
                 Freshness::Recent,
             ),
-            (Command::TestMail, Freshness::Session),
+            (
+                Command::TestMail(email("auditor@example.com")),
+                Freshness::Session,
+            ),
             (Command::StopMail, Freshness::Recent),
         ] {
             assert_eq!(command.freshness(), freshness, "{command:?}");
@@ -122,7 +125,11 @@ fn only_owners_decide_about_mail() {
             }
         }
     }
-    let schedule = refused(&mut memory, Actor::Schedule, &Command::TestMail);
+    let schedule = refused(
+        &mut memory,
+        Actor::Schedule,
+        &Command::TestMail(email("auditor@example.com")),
+    );
     assert_eq!(
         schedule,
         Refusal::NotAllowed {
@@ -205,7 +212,10 @@ fn a_password_is_sent_to_nobody_but_whom_it_was_given_for() {
 fn without_a_server_nothing_is_sent() {
     let mut memory = Memory::default();
     let checkpoints = Command::ChangeCheckpointMail(Some(checkpoints()));
-    for command in [&checkpoints, &Command::TestMail] {
+    for command in [
+        &checkpoints,
+        &Command::TestMail(email("auditor@example.com")),
+    ] {
         assert_eq!(refused(&mut memory, SERVER, command), Refusal::MailNotSetUp);
     }
     assert_eq!(
@@ -226,7 +236,7 @@ fn the_log_tells_of_no_address_and_no_password() {
     let mut told = Vec::new();
     for command in [
         Command::ChangeCheckpointMail(Some(checkpoints())),
-        Command::TestMail,
+        Command::TestMail(email("auditor@example.com")),
         Command::StopMail,
         Command::SetUpMail(server(), NewPassword::Given),
     ] {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::activity::ActivityArguments;
 use crate::command::agent_key::AgentKeyCommand;
+use crate::command::alert::AlertCommand;
 use crate::command::audit::AuditCommand;
 use crate::command::backup::BackupCommand;
 use crate::command::credential::CredentialCommand;
@@ -154,6 +155,9 @@ pub(crate) enum BooksCommand {
     /// How long things are kept
     #[command(subcommand)]
     Keeping(KeepingCommand),
+    /// Which alerts operators are sent by mail
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Mail that leaves this server
     #[command(subcommand)]
     Mail(MailCommand),

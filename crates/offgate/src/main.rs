@@ -112,6 +112,7 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::JoinToken(command) => command::join_token::run(books, command),
         BooksCommand::ServerAddress(command) => command::server_address::run(books, command),
         BooksCommand::Keeping(command) => command::keeping::run(books, command),
+        BooksCommand::Alert(command) => command::alert::run(books, command),
         BooksCommand::Mail(command) => command::mail::run(books, command),
         BooksCommand::Vault(command) => command::vault::run(books, command),
         BooksCommand::Activity(arguments) => command::activity::run(books, arguments),

@@ -9,6 +9,7 @@
 
 mod addresses;
 mod agents;
+mod alerts;
 mod backups;
 mod browsers;
 mod console;

@@ -11,7 +11,7 @@ use offgate_core::parameters::Timestamp;
 use offgate_core::records::Records as _;
 use offgate_store::{Outcome, StoreError, WRAPPING_KEY_AGE};
 
-use crate::{Shared, mail};
+use crate::{Shared, alerts, mail};
 
 /// How often it is looked whether something is due.
 const EVERY: Duration = Duration::from_secs(10);
@@ -23,6 +23,7 @@ const BATCHES: usize = 100;
 
 /// Looks until the server stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    let since = shared.clock.now();
     let mut tick = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -31,6 +32,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         }
         if let Err(error) = look(&shared).await {
             tracing::error!(%error, "could not do what is due; it is tried again");
+        }
+        if let Err(error) = alerts::look(&shared, since).await {
+            tracing::error!(%error, "could not look for alerts; it is tried again");
         }
     }
 }

@@ -381,6 +381,8 @@ async fn pages_are_as_they_were() {
         ("door", format!("/doors/{DOOR}")),
         ("activity", "/activity".to_owned()),
         ("system", "/system".to_owned()),
+        ("alerts", "/system/alerts".to_owned()),
+        ("mail", "/system/mail".to_owned()),
         ("keys", "/system/keys".to_owned()),
         ("keys-page", "/system/keys/page".to_owned()),
         ("sign-in", "/sign-in".to_owned()),
@@ -411,6 +413,65 @@ async fn pages_are_as_they_were() {
             assert_eq!(answer.matches(alarm).count(), shown, "{path}, {verdict:?}");
         }
     }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn everybody_chooses_their_own_alerts() {
+    let mut house = House::new().await;
+    let ticked = |page: &str| -> Vec<String> {
+        let boxes = page.split("name=\"alert\" value=\"").skip(1);
+        boxes
+            .filter(|rest| {
+                rest.split('>')
+                    .next()
+                    .is_some_and(|it| it.contains(" checked"))
+            })
+            .filter_map(|rest| rest.split('"').next().map(str::to_owned))
+            .collect()
+    };
+    let page = house.get("/system/alerts").await;
+    assert_eq!(
+        ticked(&page),
+        ["stopped-credential-tried", "history-does-not-continue"],
+        "what an owner is sent at first"
+    );
+    assert!(page.contains("No mail server is set up"), "{page}");
+    let answer = house
+        .post("/system/alerts", "alert=agent-gone&alert=nonsense")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    let page = house.get("/system/alerts?done=chosen").await;
+    assert_eq!(ticked(&page), ["agent-gone"]);
+    assert!(page.contains("Your alerts were changed."));
+    let answer = house.post("/system/alerts/test", "").await;
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+    assert!(answer.contains("Set up a mail server first."), "{answer}");
+
+    let viewer = OperatorId::from_bytes([0x2f; 16]);
+    let command = Command::CreateOperator(Operator {
+        id: viewer,
+        revision: Revision::ZERO,
+        name: title("Vera Viewer"),
+        email: Email::parse("vera@example.com").expect("an address"),
+        role: Role::Viewer,
+        user: None,
+        password: Some(PasswordHash::from_phc("none".to_owned())),
+        state: OperatorState::Open,
+    });
+    let id = CommandId::from_bytes([0x77; 16]);
+    let outcome = house.store.execute(id, Actor::ServerCommandLine, command);
+    assert!(matches!(outcome.await, Ok(Outcome::Done { .. })));
+    house.sign_in(viewer).await;
+    assert_eq!(ticked(&house.get("/system/alerts").await), [""; 0]);
+    let answer = house
+        .post("/system/alerts", "alert=stopped-credential-tried")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    let page = house.get("/system/alerts").await;
+    assert_eq!(ticked(&page), ["stopped-credential-tried"]);
+    let mail = house.get("/system/mail").await;
+    assert!(mail.starts_with("HTTP/1.1 403"), "{mail}");
     house.running.stop().await;
 }
 

@@ -7,17 +7,20 @@
 use std::collections::BTreeSet;
 
 use offgate_core::actor::Actor;
+use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, LetterId, PolicyId, StoreId, UserId};
-use offgate_core::mail::Posting;
+use offgate_core::mail::{LetterKind, Posting};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinSalt;
 use offgate_core::records::Records;
 use offgate_core::table::entry::{EntryKey, TableHash};
+use offgate_core::text::Email;
 use offgate_core::tree::TreeHash;
 
+use crate::alerts::KeptTries;
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
@@ -205,14 +208,37 @@ pub trait Batch: Records<Error = StoreError> {
         now: Timestamp,
     ) -> Result<(), StoreError>;
     /// Keeps what an agent tells of its doors, each event once; `lost` is how many it had to drop
-    /// before the first of these since it enrolled. Says up to which number all is kept.
+    /// before the first of these since it enrolled.
     fn keep_events(
         &mut self,
         agent: AgentId,
         lost: u64,
         events: &[DoorEvent],
         now: Timestamp,
-    ) -> Result<Option<u64>, StoreError>;
+    ) -> Result<KeptEvents, StoreError>;
+    /// Whether anybody chose to be sent this kind of alert, of those that nobody is sent before they
+    /// choose.
+    fn is_chosen(&self, kind: AlertKind) -> Result<bool, StoreError>;
+    /// How many letters of a kind somebody was sent since a moment, or will be.
+    fn sent(&self, to: &Email, kind: LetterKind, since: Timestamp) -> Result<u64, StoreError>;
+    /// Notes that an alert is told, if its cause lasts. Says whether it was not yet.
+    fn is_news(&mut self, alert: &Alert) -> Result<bool, StoreError>;
+    /// The last tries of a person at a door that are told together.
+    fn last_tries(&self, user: UserId, door: DoorId) -> Result<Option<KeptTries>, StoreError>;
+    /// Keeps tries in place of earlier ones of the same person at the same door.
+    fn keep_tries(&mut self, tries: &KeptTries) -> Result<(), StoreError>;
+    /// Tries of which those after the first are to be told by now, the longest due first.
+    fn tries_due(&self, now: Timestamp, limit: usize) -> Result<Vec<KeptTries>, StoreError>;
+    /// Refusals that an agent has not confirmed, the oldest first; a few hundred at most.
+    fn open_refusals(&self, agent: AgentId) -> Result<Vec<(UserId, Revision)>, StoreError>;
+    /// The alert that every door has confirmed a deactivation, if this revision is one and they have.
+    fn confirmed_everywhere(
+        &self,
+        user: UserId,
+        revision: Revision,
+    ) -> Result<Option<Alert>, StoreError>;
+    /// Whether an agent says that the log does not continue what it has seen.
+    fn is_in_doubt(&self, agent: AgentId) -> Result<bool, StoreError>;
     /// Whether somebody is erased from the records of whom keys or files may still tell.
     fn owes_keys(&self) -> Result<bool, StoreError>;
     /// Deletes door events of before a moment, the oldest first, at most so many. Says how many
@@ -256,6 +282,15 @@ pub trait Batch: Records<Error = StoreError> {
     /// Notes that an agent was heard.
     fn contact(&mut self, agent: AgentId, contact: Heard, now: Timestamp)
     -> Result<(), StoreError>;
+}
+
+/// What became of events that an agent told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptEvents {
+    /// Up to which number all are kept.
+    pub up_to: Option<u64>,
+    /// Those that were not known before.
+    pub new: Vec<DoorEvent>,
 }
 
 /// What an agent says it has seen of the log.

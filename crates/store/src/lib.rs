@@ -7,6 +7,7 @@
 //! to decide; the store loads what that needs and applies what it says, in one transaction.
 
 pub mod activity;
+mod alerts;
 mod audit;
 pub mod backup;
 mod carry_out;

@@ -1,10 +1,12 @@
 //! Reading what is on record: short, indexed questions, asked where their answer is needed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
+use offgate_core::alert::AlertKind;
 use offgate_core::checkpoint::SignedCheckpoint;
 use offgate_core::confirmation::{Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
@@ -35,8 +37,8 @@ use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
 use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
-    DATABASE_FILE, Rows, Sqlite, activity, audit, checkpoints, erasure, exposed_pins, log_tree,
-    mail, restores, sign_in, tables, users,
+    DATABASE_FILE, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure, exposed_pins,
+    log_tree, mail, restores, sign_in, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -303,6 +305,11 @@ impl Reader {
         self.with(|rows| tables::doubts(rows.connection))
     }
 
+    /// Whether tries at doors are to be told by now.
+    pub fn tries_are_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.with(|rows| Ok(!alerts::tries_due(rows.connection, now, 1)?.is_empty()))
+    }
+
     /// A door's settings that an agent may be working by: those it acknowledged last, and all
     /// later ones.
     pub fn door_versions(
@@ -435,5 +442,6 @@ delegate! {
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;
+    alerts_chosen(operator: OperatorId) -> Option<BTreeSet<AlertKind>>;
     calendars_from() -> i16;
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
+use offgate_core::alert::Alert;
 use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, LetterId};
@@ -294,6 +295,22 @@ impl Store {
             Answer::EventsKept(up_to) => Ok(up_to),
             _ => Err(StoreError::OutcomeUnknown),
         }
+    }
+
+    /// Puts alerts into the outbox whose causes come with time, those that are not told already.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn raise(&self, alerts: Vec<Alert>) -> Result<(), StoreError> {
+        self.note(Job::Raise(alerts)).await
+    }
+
+    /// Tells of tries at doors whose time to be told together is over.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn tell_tries(&self) -> Result<(), StoreError> {
+        self.note(Job::TellTries).await
     }
 
     /// Takes what another process erased out of every file, if that one ended before it could.

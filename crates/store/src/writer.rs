@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
+use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
@@ -18,6 +19,7 @@ use offgate_core::mail::Posting;
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use tokio::sync::{oneshot, watch};
 
+use crate::alerts;
 use crate::carry_out::{Outcome, carry_out};
 use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Batch, Engine, Forgotten, Heard, Verdict, Witnessed};
@@ -57,6 +59,8 @@ pub(crate) enum Job {
         lost: u64,
         events: Vec<DoorEvent>,
     },
+    Raise(Vec<Alert>),
+    TellTries,
     ForgetTraces,
     ForgetEvents {
         before: Timestamp,
@@ -102,6 +106,8 @@ impl Job {
             },
             Self::SignIn(_)
             | Self::UseLink(_)
+            | Self::Raise(_)
+            | Self::TellTries
             | Self::ForgetTraces
             | Self::ForgetLetters { .. } => Concerns::Nobody,
         }
@@ -323,7 +329,17 @@ fn perform(
             statement,
             signature,
         } => {
+            let open = if batch.is_chosen(AlertKind::LastDoorConfirmed)? {
+                batch.open_refusals(*agent)?
+            } else {
+                Vec::new()
+            };
             batch.acknowledge(*agent, *revision, statement, signature, now)?;
+            for (user, revision) in open {
+                if let Some(alert) = batch.confirmed_everywhere(user, revision)? {
+                    alerts::raise(batch, &alert, now, randomness)?;
+                }
+            }
             Ok(Answer::Noted)
         }
         Job::Contact { agent, heard } => {
@@ -331,16 +347,33 @@ fn perform(
             Ok(Answer::Noted)
         }
         Job::Witness { agent, seen } => {
-            batch.witness(*agent, *seen, now)?;
+            let (agent, doubted) = (*agent, batch.is_in_doubt(*agent)?);
+            batch.witness(agent, *seen, now)?;
+            if seen.verdict == Verdict::Doubted && !doubted {
+                let alert = Alert::HistoryDoesNotContinue { agent, at: now };
+                alerts::raise(batch, &alert, now, randomness)?;
+            }
             Ok(Answer::Noted)
         }
         Job::Events {
             agent,
             lost,
             events,
-        } => Ok(Answer::EventsKept(
-            batch.keep_events(*agent, *lost, events, now)?,
-        )),
+        } => {
+            let kept = batch.keep_events(*agent, *lost, events, now)?;
+            alerts::events(batch, &kept.new, now, randomness)?;
+            Ok(Answer::EventsKept(kept.up_to))
+        }
+        Job::Raise(alerts) => {
+            for alert in alerts {
+                alerts::raise(batch, alert, now, randomness)?;
+            }
+            Ok(Answer::Noted)
+        }
+        Job::TellTries => {
+            alerts::tries_due(batch, now, randomness)?;
+            Ok(Answer::Noted)
+        }
         Job::ForgetTraces => {
             if batch.owes_keys()? {
                 *erased = Erased::Somebody;

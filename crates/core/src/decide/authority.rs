@@ -31,7 +31,9 @@ fn needs(command: &Command) -> Needs {
         | Command::ExtendCalendars { .. } => Needs::Schedule,
         Command::EnrolAgent { .. } => Needs::JoiningAgent,
         Command::TakeOver(_) => Needs::TestifyingAgent,
-        Command::SetPassword(..) => Needs::OwnRule,
+        Command::SetPassword(..) | Command::TestMail(_) | Command::ChooseAlerts(..) => {
+            Needs::OwnRule
+        }
         Command::CreateOperator(_)
         | Command::ChangeRole(..)
         | Command::LinkOperator(..)
@@ -44,8 +46,7 @@ fn needs(command: &Command) -> Needs {
         | Command::ChangeKeeping(_)
         | Command::SetUpMail(..)
         | Command::StopMail
-        | Command::ChangeCheckpointMail(_)
-        | Command::TestMail => Needs::Role(Role::Owner),
+        | Command::ChangeCheckpointMail(_) => Needs::Role(Role::Owner),
         Command::CreateUser { .. }
         | Command::EditUser { .. }
         | Command::ReactivateUser { .. }

@@ -4,6 +4,7 @@ use super::{Case, Judgement};
 use crate::change::Change;
 use crate::id::UserId;
 use crate::mail::{CheckpointMail, MailServer, NewPassword, Protection};
+use crate::operator::Role;
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::text::{Email, fold};
@@ -60,7 +61,12 @@ impl<R: Records + ?Sized> Case<'_, R> {
         self.checkpoints_to(after)
     }
 
-    pub(super) fn test_mail(&self) -> Judgement<Vec<Change>, R> {
+    /// An owner may have a test sent to anybody, everybody else to themselves.
+    pub(super) fn test_mail(&self, to: &Email) -> Judgement<Vec<Change>, R> {
+        match self.acting_operator()? {
+            Some(operator) if operator.email == *to => {}
+            _ => self.at_least(Role::Owner)?,
+        }
         self.mail_is_set_up()?;
         Ok(vec![Change::MailTested])
     }

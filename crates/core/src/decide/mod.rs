@@ -4,6 +4,7 @@
 //! show, the store loads and applies; neither knows a rule.
 
 mod agent;
+mod alert;
 mod authority;
 mod credential;
 mod erasure;
@@ -181,7 +182,8 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::SetUpMail(server, password) => self.set_up_mail(server, *password),
             Command::StopMail => self.stop_mail(),
             Command::ChangeCheckpointMail(after) => self.change_checkpoint_mail(after.as_ref()),
-            Command::TestMail => self.test_mail(),
+            Command::TestMail(to) => self.test_mail(to),
+            Command::ChooseAlerts(operator, kinds) => self.choose_alerts(*operator, kinds),
             Command::ExtendCalendars { from_year } => {
                 let covered = self.read(|records| records.calendars_from())?;
                 Ok(if *from_year > covered {

@@ -65,7 +65,7 @@ impl<R: Records + ?Sized> Case<'_, R> {
             && !self.read(|records| another_owner(records, operator.id))?)
     }
 
-    fn open_operator(&self, id: OperatorId) -> Judgement<Operator, R> {
+    pub(super) fn open_operator(&self, id: OperatorId) -> Judgement<Operator, R> {
         let operator = self.find(Thing::Operator, |records| records.operator(id))?;
         match operator.state {
             OperatorState::Open => Ok(operator),

@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 60] = [
+const VERBS: [(&str, &str); 61] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -67,6 +67,7 @@ const VERBS: [(&str, &str); 60] = [
     ("operator.deleted", "deleted the operator"),
     ("operator.erased", "erased the operator"),
     ("operator.password-set", "set the password of"),
+    ("operator.alerts-chosen", "changed which alerts are sent to"),
     ("store.key-replaced", "replaced a key of"),
     (
         "store.keeping-changed",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::alert::AlertKind;
 use crate::id::{LetterId, UserId};
 use crate::parameters::{Randomness, Timestamp};
 use crate::text::{Email, is_forbidden};
@@ -20,24 +21,27 @@ const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 pub enum LetterKind {
     /// A checkpoint of the log.
     Checkpoint,
+    /// An alert.
+    Alert(AlertKind),
 }
 
 impl LetterKind {
-    /// All of them.
-    pub const ALL: [Self; 1] = [Self::Checkpoint];
-
     /// The name in rows.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Checkpoint => "checkpoint",
+            Self::Alert(kind) => kind.name(),
         }
     }
 
     /// What has this name in rows.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.name() == name)
+        if name == Self::Checkpoint.name() {
+            return Some(Self::Checkpoint);
+        }
+        AlertKind::from_name(name).map(Self::Alert)
     }
 
     /// What it is called on a page.
@@ -45,6 +49,7 @@ impl LetterKind {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Checkpoint => "Checkpoint",
+            Self::Alert(kind) => kind.words(),
         }
     }
 }
@@ -58,8 +63,8 @@ pub struct Attachment {
     pub bytes: Vec<u8>,
 }
 
-/// Something to be sent. Text and subject may not name anybody but by an id: a letter lies about
-/// until it is sent, and who is erased must not be found in it.
+/// Something to be sent. One that names anybody has to be about them ([`Posting::about`]): a letter
+/// lies about until it is sent, and who is erased must not be found in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
     /// Which; a server that is sent it twice can tell by it.

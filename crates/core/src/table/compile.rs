@@ -131,7 +131,8 @@ pub fn touched<R: Records + ?Sized>(
         | Change::Restored(_)
         | Change::MailServerChanged { .. }
         | Change::CheckpointMailChanged { .. }
-        | Change::MailTested => Ok(BTreeSet::new()),
+        | Change::MailTested
+        | Change::AlertsChosen { .. } => Ok(BTreeSet::new()),
     }
 }
 

@@ -290,7 +290,7 @@ fn address(text: &str) -> Result<Email, Failure> {
 
 fn test(books: &Books, test: &Test) -> Result<(), Failure> {
     let to = address(&test.to)?;
-    books.carry_out(Command::TestMail)?;
+    books.carry_out(Command::TestMail(to.clone()))?;
     let Some(server) = books.reader().mail_server()? else {
         return Err(Failure::Unavailable("no mail server is set up".to_owned()));
     };

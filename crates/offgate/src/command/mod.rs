@@ -5,6 +5,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod agent_key;
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod credential;

@@ -16,6 +16,7 @@ use crate::activity::{
     ACTIVITY_LIMIT, About, Activity, ActivityCursor, ActivityKinds, ActivityPage, ActivityQuery,
     Source, What,
 };
+use crate::engine::KeptEvents;
 use crate::error::StoreError;
 
 /// The name in rows of what an event tells.
@@ -45,14 +46,14 @@ const fn user(event: &DoorEvent) -> Option<UserId> {
 }
 
 /// Keeps events, each once, and how many were lost before them. Says up to which number this
-/// agent's events are kept now.
+/// agent's events are kept now, and which of these were not.
 pub(super) fn keep(
     connection: &Connection,
     agent: AgentId,
     lost: u64,
     events: &[DoorEvent],
     now: Timestamp,
-) -> Result<Option<u64>, StoreError> {
+) -> Result<KeptEvents, StoreError> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     if let Some(first) = events.first() {
         let known = one(
@@ -80,8 +81,9 @@ pub(super) fn keep(
         "INSERT OR IGNORE INTO door_event (agent, sequence, at, door, user, outcome, encoded) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
+    let mut new = Vec::new();
     for event in events {
-        insert.execute(params![
+        let inserted = insert.execute(params![
             agent.as_bytes(),
             number(event.sequence),
             event.at.microseconds(),
@@ -90,6 +92,9 @@ pub(super) fn keep(
             outcome(event),
             event.encode()
         ])?;
+        if inserted > 0 {
+            new.push(*event);
+        }
     }
     let last = one(
         connection,
@@ -97,7 +102,10 @@ pub(super) fn keep(
         params![agent.as_bytes()],
         |row| Ok(row.get::<_, Option<i64>>(0)?),
     )?;
-    Ok(last.flatten().and_then(|last| u64::try_from(last).ok()))
+    Ok(KeptEvents {
+        up_to: last.flatten().and_then(|last| u64::try_from(last).ok()),
+        new,
+    })
 }
 
 const FORGET_EVENTS: &str = "DELETE FROM door_event WHERE (agent, sequence) IN \

@@ -20,7 +20,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::{erasure, exposed_pins, given_up, mail, sign_in};
+use super::{alerts, erasure, exposed_pins, given_up, mail, sign_in};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -166,6 +166,9 @@ impl Apply<'_> {
             Change::CheckpointMailChanged { after, .. } => {
                 mail::set_checkpoint_mail(self.connection, after.as_ref(), self.now)
             }
+            Change::AlertsChosen {
+                operator, after, ..
+            } => alerts::choose(self.connection, *operator, after),
             Change::Restored(restored) => self.restored(restored),
             Change::CalendarsExtended { from_year } => {
                 self.run("UPDATE store SET calendars_from = ?1", params![from_year])

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
+use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::credential::{CardToken, Credential, Plate};
@@ -15,7 +16,7 @@ use offgate_core::id::{
 };
 use offgate_core::keeping::Keeping;
 use offgate_core::log::{self, Subject};
-use offgate_core::mail::{CheckpointMail, MailServer, Posting};
+use offgate_core::mail::{CheckpointMail, LetterKind, MailServer, Posting};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
@@ -32,9 +33,14 @@ use rusqlite::{Connection, params};
 use super::read::Rows;
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
-use super::{activity, apply, checkpoints, erasure, log_tree, mail, payload, sign_in, users};
+use super::{
+    activity, alerts, apply, checkpoints, erasure, log_tree, mail, payload, sign_in, users,
+};
+use crate::alerts::KeptTries;
 use crate::checkpoint;
-use crate::engine::{Batch, Confirms, Heard, StoreIdentity, TableHead, Verdict, Witnessed};
+use crate::engine::{
+    Batch, Confirms, Heard, KeptEvents, StoreIdentity, TableHead, Verdict, Witnessed,
+};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
@@ -380,8 +386,48 @@ impl Batch for SqliteBatch<'_> {
         lost: u64,
         events: &[DoorEvent],
         now: Timestamp,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<KeptEvents, StoreError> {
         activity::keep(self.connection, agent, lost, events, now)
+    }
+
+    fn is_chosen(&self, kind: AlertKind) -> Result<bool, StoreError> {
+        alerts::is_chosen(self.connection, kind)
+    }
+
+    fn sent(&self, to: &Email, kind: LetterKind, since: Timestamp) -> Result<u64, StoreError> {
+        alerts::sent(self.connection, to, kind, since)
+    }
+
+    fn is_news(&mut self, alert: &Alert) -> Result<bool, StoreError> {
+        alerts::is_new(self.connection, alert)
+    }
+
+    fn last_tries(&self, user: UserId, door: DoorId) -> Result<Option<KeptTries>, StoreError> {
+        alerts::last_tries(self.connection, user, door)
+    }
+
+    fn keep_tries(&mut self, tries: &KeptTries) -> Result<(), StoreError> {
+        alerts::keep_tries(self.connection, tries)
+    }
+
+    fn tries_due(&self, now: Timestamp, limit: usize) -> Result<Vec<KeptTries>, StoreError> {
+        alerts::tries_due(self.connection, now, limit)
+    }
+
+    fn open_refusals(&self, agent: AgentId) -> Result<Vec<(UserId, Revision)>, StoreError> {
+        alerts::open_refusals(self.connection, agent)
+    }
+
+    fn confirmed_everywhere(
+        &self,
+        user: UserId,
+        revision: Revision,
+    ) -> Result<Option<Alert>, StoreError> {
+        alerts::confirmed_everywhere(self.connection, user, revision)
+    }
+
+    fn is_in_doubt(&self, agent: AgentId) -> Result<bool, StoreError> {
+        alerts::is_in_doubt(self.connection, agent)
     }
 
     fn owes_keys(&self) -> Result<bool, StoreError> {
@@ -532,5 +578,6 @@ delegate! {
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;
+    alerts_chosen(operator: OperatorId) -> Option<BTreeSet<AlertKind>>;
     calendars_from() -> i16;
 }

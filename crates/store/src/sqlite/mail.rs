@@ -11,6 +11,7 @@ use offgate_core::parameters::Timestamp;
 use offgate_core::text::{Email, fold};
 use rusqlite::{Connection, Params, params};
 
+use super::alerts;
 use super::rows::{all, id, instant, one, optional_text, text};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, FailedLetter, OUTBOX_LIMIT, OutboxState, Posted, WaitingLetter};
@@ -306,6 +307,7 @@ pub(super) fn forget(
 
 /// Deletes every letter about a person and to them. Their row still has their address.
 pub(super) fn forget_person(connection: &Connection, user: UserId) -> Result<(), StoreError> {
+    alerts::forget_person(connection, user)?;
     run(
         connection,
         "DELETE FROM outbox WHERE about = ?1",

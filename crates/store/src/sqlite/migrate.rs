@@ -45,6 +45,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0008_mail.sql"),
         include_str!("../../migrations/0009_exposed_pins.sql"),
         include_str!("../../migrations/0010_restores.sql"),
+        include_str!("../../migrations/0011_alerts.sql"),
     ],
     fill,
 };

@@ -3,6 +3,7 @@
 //! Owns: the file, its settings, its schema. Knows no rule.
 
 pub(crate) mod activity;
+pub(crate) mod alerts;
 mod apply;
 pub(crate) mod audit;
 mod batch;

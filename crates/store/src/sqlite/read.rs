@@ -1,7 +1,10 @@
 //! The answers to what the rules ask.
 
+use std::collections::BTreeSet;
+
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
+use offgate_core::alert::AlertKind;
 use offgate_core::confirmation::{self, Alone, Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::fail_mode::EmergencyList;
@@ -25,7 +28,7 @@ use rusqlite::{Connection, params};
 use super::people::{credential_columns, operator_columns};
 use super::restores;
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
-use super::{erasure, exposed_pins, furniture, given_up, mail, people, tables};
+use super::{alerts, erasure, exposed_pins, furniture, given_up, mail, people, tables};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -345,6 +348,13 @@ impl Records for Rows<'_> {
 
     fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, StoreError> {
         mail::checkpoint_mail(self.connection)
+    }
+
+    fn alerts_chosen(
+        &self,
+        operator: OperatorId,
+    ) -> Result<Option<BTreeSet<AlertKind>>, StoreError> {
+        alerts::chosen(self.connection, operator)
     }
 
     fn calendars_from(&self) -> Result<i16, StoreError> {

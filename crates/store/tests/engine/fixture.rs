@@ -27,7 +27,7 @@ use offgate_store::{DATABASE_FILE, Heard, VAULT_FOLDER, Verdict, Witnessed};
 use rusqlite::Connection;
 
 use crate::organisation::*;
-use crate::{fail_modes, mail};
+use crate::{alerts, fail_modes, mail};
 
 const HOLIDAYS: HolidayGroupId = HolidayGroupId::from_bytes([4; 16]);
 const HOLIDAY_HOURS: ScheduleId = ScheduleId::from_bytes([3; 16]);
@@ -179,6 +179,8 @@ fn live(opened: &Opened) {
         },
         last: Revision::new(1),
     }));
+    // Since schema 11.
+    alerts::live(opened);
     // Since schema 1 again.
     opened.done(Command::CreateJoinToken(JoinToken {
         id: JoinTokenId::from_bytes([83; 16]),

@@ -24,7 +24,7 @@ fn email(text: &str) -> Email {
     Email::parse(text).expect("an address")
 }
 
-fn server() -> MailServer {
+pub(crate) fn server() -> MailServer {
     MailServer {
         host: HostName::parse("mail.example.com").expect("a host"),
         port: Protection::StartTls.port(),

@@ -7,6 +7,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod alerts;
 mod backup;
 mod fail_modes;
 mod fixture;

@@ -2,9 +2,11 @@
 
 mod addresses;
 mod agents;
+mod alerts;
 mod join_tokens;
 mod keeping;
 mod keys;
+mod mail;
 mod operators;
 mod pins;
 
@@ -40,6 +42,8 @@ pub(crate) fn router() -> Router<Console> {
         .merge(keeping::router())
         .merge(addresses::router())
         .merge(pins::router())
+        .merge(alerts::router())
+        .merge(mail::router())
         .merge(keys::router())
 }
 
@@ -68,6 +72,10 @@ struct Overview {
     tokens: Vec<TokenRow>,
     awaiting: Vec<AwaitingRow>,
     kept: Vec<String>,
+    /// Which alerts they are sent.
+    alerts: String,
+    /// How mail is; for owners.
+    mail: Vec<String>,
     addresses: Vec<String>,
     backups: Option<Told>,
     fingerprint: String,
@@ -112,6 +120,12 @@ async fn overview(
         tokens: join_tokens::rows(&console)?,
         awaiting: keeping::awaiting(&console, &signed_in)?,
         kept: keeping::sentences(&console)?,
+        alerts: alerts::sentence(&console, &signed_in)?,
+        mail: if signed_in.operator.role == Role::Owner {
+            mail::sentences(&console)?
+        } else {
+            Vec::new()
+        },
         addresses: addresses::announced(&console)?,
         backups: told(&console, &zone),
         fingerprint: console.keys.fingerprint().to_string(),
