@@ -1,7 +1,7 @@
 //! What may be said of a door after somebody was taken out, and the sentence that says it.
 
 use crate::id::{DoorId, UserId};
-use crate::parameters::Timestamp;
+use crate::parameters::{Timestamp, Uptime};
 use crate::table::entry::{DoorEntry, WhenCutOff};
 
 /// What is known of one door about one refusal.
@@ -15,6 +15,35 @@ pub struct DoorFacts {
     pub contact: Contact,
     /// How long it may go on admitting this person without hearing the server again.
     pub alone: Alone,
+    /// When its limit was counted out while it was not heard. Stands until its lease is renewed.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The last time that an agent's lease was renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// When, by the time of day.
+    pub at: Timestamp,
+    /// When, by the clock that nobody sets; none if the server that did it could not tell.
+    pub by: Option<Uptime>,
+}
+
+impl Renewal {
+    /// From when limits are counted, so that none is over before it is over at the door, whatever
+    /// became of the time of day in between: the clock that nobody sets must have counted it out.
+    /// After a new start of the machine that is from when its server was started, `serving`, at the
+    /// earliest; by a server that cannot tell, never.
+    #[must_use]
+    pub fn counted_from(
+        self,
+        serving: Option<Uptime>,
+        uptime: Option<Uptime>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let after = |earlier: Option<Uptime>| uptime?.after(earlier?);
+        let passed = after(self.by).or_else(|| after(serving));
+        self.at.max(now.minus(passed.unwrap_or_default()))
+    }
 }
 
 /// How long a door may go on admitting somebody without hearing the server again. Instants have the
@@ -30,7 +59,8 @@ pub enum Alone {
 }
 
 impl Alone {
-    /// What holds for somebody at a door whose agent's last renewal was answered at `renewed_at`.
+    /// What holds for somebody at a door whose agent's limits are counted from `renewed_at`, the
+    /// answer to its last renewal (see [`Renewal::counted_from`]).
     /// `versions` are the door's settings as its agent acknowledged them, and every later version
     /// that may have reached it since: the longest of them counts. Nobody in particular: none.
     #[must_use]
@@ -129,6 +159,9 @@ const OVERDUE_AFTER_SECONDS: u64 = 10;
 pub fn standing(facts: &DoorFacts, decided_at: Timestamp, now: Timestamp) -> DoorStanding {
     if let Some(at) = facts.confirmed_at {
         return DoorStanding::Confirmed { at };
+    }
+    if let Some(at) = facts.ended_at {
+        return DoorStanding::EndedByLimit { at };
     }
     let silent_since = match facts.contact {
         Contact::Connected if now.since(decided_at).as_secs() < OVERDUE_AFTER_SECONDS => {
@@ -269,7 +302,10 @@ fn counted(number: usize, word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::parameters::Boot;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
@@ -281,6 +317,7 @@ mod tests {
             confirmed_at: None,
             contact,
             alone: Alone::UntilLimit(works_alone_until),
+            ended_at: None,
         }
     }
 
@@ -320,10 +357,21 @@ mod tests {
             (
                 DoorFacts {
                     confirmed_at: Some(at(101)),
+                    ended_at: Some(at(100)),
                     ..facts(silent, Some(at(200)))
                 },
                 900,
                 DoorStanding::Confirmed { at: at(101) },
+            ),
+            // It is connected again and its lease is not renewed; or the server was started anew
+            // and counts again.
+            (
+                DoorFacts {
+                    ended_at: Some(at(200)),
+                    ..facts(Contact::Connected, Some(at(900)))
+                },
+                300,
+                DoorStanding::EndedByLimit { at: at(200) },
             ),
             (
                 DoorFacts {
@@ -352,6 +400,79 @@ mod tests {
                 expected,
                 "{facts:?} at {now}"
             );
+        }
+    }
+
+    #[test]
+    fn no_limit_is_counted_out_but_by_the_clock_that_nobody_sets() {
+        let up = |boot, seconds| {
+            Some(Uptime {
+                boot: Boot([boot; 16]),
+                since: Duration::from_secs(seconds),
+            })
+        };
+        let renewal = |by| Renewal { at: at(1000), by };
+        for (what, by, serving, uptime, now, expected) in [
+            (
+                "both clocks agree",
+                up(1, 50),
+                up(1, 10),
+                up(1, 350),
+                1300,
+                1000,
+            ),
+            (
+                "set forward by an hour",
+                up(1, 50),
+                up(1, 10),
+                up(1, 350),
+                4900,
+                4600,
+            ),
+            (
+                "set back by an hour",
+                up(1, 50),
+                up(1, 10),
+                up(1, 350),
+                -2300,
+                1000,
+            ),
+            (
+                "another start",
+                up(1, 50),
+                up(2, 20),
+                up(2, 120),
+                1300,
+                1200,
+            ),
+            (
+                "another start long ago",
+                up(1, 50),
+                up(2, 20),
+                up(2, 920),
+                1300,
+                1000,
+            ),
+            (
+                "nobody serves since",
+                up(1, 50),
+                up(1, 10),
+                up(2, 920),
+                1300,
+                1300,
+            ),
+            ("a server that cannot tell", None, None, None, 9000, 9000),
+            (
+                "it could not tell then",
+                None,
+                up(1, 10),
+                up(1, 110),
+                1300,
+                1200,
+            ),
+        ] {
+            let from = renewal(by).counted_from(serving, uptime, at(now));
+            assert_eq!(from, at(expected), "{what}");
         }
     }
 

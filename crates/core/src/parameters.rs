@@ -56,10 +56,38 @@ impl Timestamp {
     }
 }
 
-/// The wall clock. Only the binary has a real one.
+/// Which start of a machine: random, made by its kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Boot(pub [u8; 16]);
+
+/// For how long a machine has been running since a start of it: a clock that also counts while it
+/// sleeps, and that nobody sets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Uptime {
+    /// Which start.
+    pub boot: Boot,
+    /// How long ago that is.
+    pub since: std::time::Duration,
+}
+
+impl Uptime {
+    /// How much time has passed since an earlier reading; none if the machine was started anew.
+    #[must_use]
+    pub fn after(self, earlier: Self) -> Option<std::time::Duration> {
+        (self.boot == earlier.boot).then(|| self.since.saturating_sub(earlier.since))
+    }
+}
+
+/// The clocks of a machine. Only the binary has real ones.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// The time of day now.
     fn now(&self) -> Timestamp;
+
+    /// For how long the machine has been running; none where that cannot be told. Then no time
+    /// limit is ever counted out.
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
 }
 
 /// A source of random bytes fit for secrets. Only the binary has a real one.

@@ -17,7 +17,7 @@ use offgate_core::table::entry::RulingEntry;
 use offgate_link::frame;
 use offgate_link::message::{Seen, ToServer};
 use offgate_link::server_end::{self, History, Input, Output, ServerEnd, Table};
-use offgate_store::{Heard, Outcome, StoreError, Verdict, Witnessed};
+use offgate_store::{Heard, Outcome, Receipt, StoreError, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -169,11 +169,14 @@ impl Talk<'_> {
                     statement,
                     signature,
                 } => {
-                    let revision = acknowledgement.revision;
+                    let receipt = Receipt {
+                        revision: acknowledgement.revision,
+                        above: Vec::new(),
+                        statement,
+                        signature,
+                    };
                     let store = &self.shared.store;
-                    store
-                        .record_acknowledgement(self.agent.id, revision, statement, signature)
-                        .await?;
+                    store.record_acknowledgement(self.agent.id, receipt).await?;
                 }
                 Output::Prove(size) => {
                     let history = self.history(size)?;

@@ -177,7 +177,7 @@ pub async fn start(
         None => None,
     };
     // Whoever was connected to an earlier run is not connected now.
-    shared.store.record_nobody_connected().await?;
+    shared.store.record_start().await?;
     keys_followed::note(&shared).await?;
     let certificate = console_certificate::Source {
         data: settings.data,

@@ -48,6 +48,7 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
     for user in reader.erasures_due(now)? {
         order(shared, Command::EraseDue { user }).await?;
     }
+    shared.store.note_ended_limits().await?;
     shared.store.forget_traces().await?;
     let kept = reader.keeping()?.door_events.duration();
     for _ in 0..BATCHES {

@@ -26,7 +26,7 @@ use offgate_core::id::{
     UserId,
 };
 use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
-use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
+use offgate_core::parameters::{Boot, Clock, Randomness, Revision, Timestamp, Uptime};
 use offgate_core::pin::{Pin, PinCandidate};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
@@ -44,6 +44,13 @@ struct FakeClock(AtomicI64);
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_microseconds(self.0.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        Some(Uptime {
+            boot: Boot([0; 16]),
+            since: self.now().since(Timestamp::from_seconds(0)),
+        })
     }
 }
 

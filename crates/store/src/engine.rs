@@ -116,6 +116,19 @@ pub struct RestoreRecord {
     pub made_at: Timestamp,
 }
 
+/// An agent's signed acknowledgement, which was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The revision of this epoch that its table has reached.
+    pub revision: Revision,
+    /// The changes after that whose refusals it follows already.
+    pub above: Vec<Revision>,
+    /// The bytes it signed.
+    pub statement: Vec<u8>,
+    /// Its signature.
+    pub signature: [u8; 64],
+}
+
 /// An agent's table as the store has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableHead {
@@ -202,9 +215,7 @@ pub trait Batch: Records<Error = StoreError> {
     fn acknowledge(
         &mut self,
         agent: AgentId,
-        revision: Revision,
-        statement: &[u8],
-        signature: &[u8; 64],
+        receipt: &Receipt,
         now: Timestamp,
     ) -> Result<(), StoreError>;
     /// Keeps what an agent tells of its doors, each event once; `lost` is how many it had to drop
@@ -270,8 +281,11 @@ pub trait Batch: Records<Error = StoreError> {
         secret: SecretHash,
         now: Timestamp,
     ) -> Result<Option<LinkPurpose>, StoreError>;
-    /// Notes that no agent is connected: the server has just started.
-    fn nobody_connected(&mut self) -> Result<(), StoreError>;
+    /// Notes that the server has just started: no agent is connected.
+    fn server_started(&mut self) -> Result<(), StoreError>;
+    /// Notes at which doors that are not heard the time limit has been counted out, for the refusals
+    /// that they have not confirmed.
+    fn note_ended_limits(&mut self) -> Result<(), StoreError>;
     /// Keeps what an agent has seen of the log, and whether it goes on from there.
     fn witness(
         &mut self,

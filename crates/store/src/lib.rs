@@ -29,7 +29,7 @@ pub use audit::{Audit, Finding};
 pub use carry_out::{CarriedOut, Outcome, carry_out};
 pub use checkpoint::{LogSignature, SignerFailed, StoreSigner, sign as sign_log};
 pub use engine::{
-    Confirms, Heard, Purpose, RestoreRecord, StoreIdentity, TableHead, Verdict, Witnessed,
+    Confirms, Heard, Purpose, Receipt, RestoreRecord, StoreIdentity, TableHead, Verdict, Witnessed,
 };
 pub use error::StoreError;
 pub use reader::{AgentContact, Reader, TableChanges};

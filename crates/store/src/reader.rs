@@ -18,7 +18,7 @@ use offgate_core::id::{
 use offgate_core::keeping::Keeping;
 use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
-use offgate_core::parameters::{Epoch, Randomness, Revision, Timestamp};
+use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -37,7 +37,7 @@ use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
 use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
-    DATABASE_FILE, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure, exposed_pins,
+    DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure, exposed_pins,
     log_tree, mail, restores, sign_in, tables, users,
 };
 use crate::store::Readers;
@@ -60,8 +60,9 @@ pub struct TableChanges {
 pub struct AgentContact {
     /// Whether it is connected, and if not, when it was last heard.
     pub contact: Contact,
-    /// When it was last allowed to go on deciding on its own.
-    pub renewed_at: Option<Timestamp>,
+    /// From when it is counted how long it may go on deciding on its own: when its lease was last
+    /// renewed, or later, where the clocks do not tell how long ago that is; none if it never was.
+    pub counted_from: Option<Timestamp>,
 }
 
 /// Answers questions about the records, each as of the moment it is asked.
@@ -69,11 +70,20 @@ pub struct AgentContact {
 pub struct Reader {
     readers: Arc<Readers>,
     vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Reader {
-    pub(crate) const fn new(readers: Arc<Readers>, vault: Arc<Vault>) -> Self {
-        Self { readers, vault }
+    pub(crate) const fn new(
+        readers: Arc<Readers>,
+        vault: Arc<Vault>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            readers,
+            vault,
+            clock,
+        }
     }
 
     /// Reads the store in a directory without opening it for anything else: whether or not a
@@ -81,13 +91,17 @@ impl Reader {
     ///
     /// # Errors
     /// There is none, or another Offgate made it.
-    pub fn of(directory: &Path, randomness: Arc<dyn Randomness>) -> Result<Self, StoreError> {
+    pub fn of(
+        directory: &Path,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Result<Self, StoreError> {
         let readers = Readers::new(directory.join(DATABASE_FILE));
         let connection = readers.take()?;
         Sqlite::check_schema(&connection)?;
         readers.give_back(connection);
         let vault = Arc::new(Vault::new(directory, randomness));
-        Ok(Self::new(Arc::new(readers), vault))
+        Ok(Self::new(Arc::new(readers), vault, clock))
     }
 
     fn with<T>(
@@ -98,6 +112,7 @@ impl Reader {
         let answer = ask(&Rows {
             connection: &connection,
             vault: &self.vault,
+            clock: &*self.clock,
         });
         self.readers.give_back(connection);
         answer
@@ -296,7 +311,7 @@ impl Reader {
 
     /// When an agent was heard; none if it never was.
     pub fn contact(&self, agent: AgentId) -> Result<Option<AgentContact>, StoreError> {
-        self.with(|rows| tables::contact(rows.connection, agent))
+        self.with(|rows| tables::contact(rows.connection, agent, rows.clock))
     }
 
     /// The agents that say that the log does not continue what they have seen, and since when; the
@@ -308,6 +323,11 @@ impl Reader {
     /// Whether tries at doors are to be told by now.
     pub fn tries_are_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         self.with(|rows| Ok(!alerts::tries_due(rows.connection, now, 1)?.is_empty()))
+    }
+
+    /// Doors whose time limit has been counted out, where that is not noted yet.
+    pub(crate) fn ended_limits(&self) -> Result<Vec<EndedLimit>, StoreError> {
+        self.with(|rows| rows.ended_limits())
     }
 
     /// A door's settings that an agent may be working by: those it acknowledged last, and all

@@ -11,14 +11,14 @@ use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, LetterId};
 use offgate_core::mail::Posting;
-use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
+use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use crate::backup::is_half_restored;
 use crate::carry_out::Outcome;
 use crate::checkpoint::{self, StoreSigner};
-use crate::engine::{Engine as _, Heard, Purpose, StoreIdentity, Witnessed};
+use crate::engine::{Engine as _, Heard, Purpose, Receipt, StoreIdentity, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
 use crate::reader::Reader;
@@ -43,6 +43,7 @@ pub struct Store {
     identity: StoreIdentity,
     readers: Arc<Readers>,
     vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Connections for reading that nobody uses at the moment.
@@ -113,7 +114,7 @@ impl Store {
             // Names in old entries cannot be read and new ones cannot be written; doors go on.
             tracing::error!(%error, "the vault cannot be used");
         }
-        let mut engine = Sqlite::open(&path, Arc::clone(&vault), &*randomness, clock.now())?;
+        let mut engine = Sqlite::open(&path, Arc::clone(&vault), &*randomness, Arc::clone(&clock))?;
         checkpoint::sign_when_opened(&mut engine, &*signer, clock.now())?;
         let identity = engine.identity();
         let (requests, inbox) = sync_channel(WAITING);
@@ -123,6 +124,7 @@ impl Store {
             heard: Arc::new(heard),
         };
         let (not_erased, owes_keys) = (engine.not_erased(), engine.owes_keys()?);
+        let readers_clock = Arc::clone(&clock);
         let mut writer = Writer {
             engine,
             clock,
@@ -160,6 +162,7 @@ impl Store {
             identity,
             readers,
             vault,
+            clock: readers_clock,
         })
     }
 
@@ -238,17 +241,9 @@ impl Store {
     pub async fn record_acknowledgement(
         &self,
         agent: AgentId,
-        revision: Revision,
-        statement: Vec<u8>,
-        signature: [u8; 64],
+        receipt: Receipt,
     ) -> Result<(), StoreError> {
-        self.note(Job::Acknowledge {
-            agent,
-            revision,
-            statement,
-            signature,
-        })
-        .await
+        self.note(Job::Acknowledge { agent, receipt }).await
     }
 
     /// Notes that an agent was heard.
@@ -267,12 +262,25 @@ impl Store {
         self.note(Job::Witness { agent, seen }).await
     }
 
-    /// Notes that no agent is connected: whoever was connected to an earlier server is not now.
+    /// Notes that a server starts: whoever was connected to an earlier one is not now, and limits of
+    /// renewals before this start of the machine are counted from here.
     ///
     /// # Errors
     /// The store could not do it.
-    pub async fn record_nobody_connected(&self) -> Result<(), StoreError> {
-        self.note(Job::NobodyConnected).await
+    pub async fn record_start(&self) -> Result<(), StoreError> {
+        self.note(Job::ServerStarted).await
+    }
+
+    /// Notes for good which doors refuse by their time limit, where that was counted out since it was
+    /// last asked.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn note_ended_limits(&self) -> Result<(), StoreError> {
+        if self.read().ended_limits()?.is_empty() {
+            return Ok(());
+        }
+        self.note(Job::NoteEndedLimits).await
     }
 
     /// Keeps what an agent tells of its doors, each event once. `lost` is how many events it had
@@ -499,7 +507,11 @@ impl Store {
     /// What is on record.
     #[must_use]
     pub fn read(&self) -> Reader {
-        Reader::new(Arc::clone(&self.readers), Arc::clone(&self.vault))
+        Reader::new(
+            Arc::clone(&self.readers),
+            Arc::clone(&self.vault),
+            Arc::clone(&self.clock),
+        )
     }
 }
 

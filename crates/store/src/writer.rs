@@ -16,13 +16,13 @@ use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, LetterId};
 use offgate_core::log::Person;
 use offgate_core::mail::Posting;
-use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
+use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use tokio::sync::{oneshot, watch};
 
 use crate::alerts;
 use crate::carry_out::{Outcome, carry_out};
 use crate::checkpoint::{self, StoreSigner};
-use crate::engine::{Batch, Engine, Forgotten, Heard, Verdict, Witnessed};
+use crate::engine::{Batch, Engine, Forgotten, Heard, Receipt, Verdict, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
@@ -42,9 +42,7 @@ pub(crate) enum Job {
     },
     Acknowledge {
         agent: AgentId,
-        revision: Revision,
-        statement: Vec<u8>,
-        signature: [u8; 64],
+        receipt: Receipt,
     },
     Contact {
         agent: AgentId,
@@ -79,7 +77,8 @@ pub(crate) enum Job {
         before: Timestamp,
         at_most: usize,
     },
-    NobodyConnected,
+    ServerStarted,
+    NoteEndedLimits,
     SignIn(SignInChange),
     UseLink(SecretHash),
 }
@@ -94,7 +93,8 @@ impl Job {
             | Self::ForgetEvents { .. }
             | Self::PostCheckpoint { .. }
             | Self::Attempted { .. }
-            | Self::NobodyConnected => Concerns::Pages,
+            | Self::NoteEndedLimits
+            | Self::ServerStarted => Concerns::Pages,
             Self::Contact { heard, .. } => match heard {
                 Heard::Connected | Heard::Gone => Concerns::Pages,
                 // Every agent renews every few seconds; no page changes by it.
@@ -323,18 +323,13 @@ fn perform(
             }
             Ok(Answer::Command(carried.outcome))
         }
-        Job::Acknowledge {
-            agent,
-            revision,
-            statement,
-            signature,
-        } => {
+        Job::Acknowledge { agent, receipt } => {
             let open = if batch.is_chosen(AlertKind::LastDoorConfirmed)? {
                 batch.open_refusals(*agent)?
             } else {
                 Vec::new()
             };
-            batch.acknowledge(*agent, *revision, statement, signature, now)?;
+            batch.acknowledge(*agent, receipt, now)?;
             for (user, revision) in open {
                 if let Some(alert) = batch.confirmed_everywhere(user, revision)? {
                     alerts::raise(batch, &alert, now, randomness)?;
@@ -401,8 +396,12 @@ fn perform(
         Job::ForgetLetters { before, at_most } => {
             Ok(Answer::Forgotten(batch.forget_letters(*before, *at_most)?))
         }
-        Job::NobodyConnected => {
-            batch.nobody_connected()?;
+        Job::NoteEndedLimits => {
+            batch.note_ended_limits()?;
+            Ok(Answer::Noted)
+        }
+        Job::ServerStarted => {
+            batch.server_started()?;
             Ok(Answer::Noted)
         }
         Job::SignIn(change) => {

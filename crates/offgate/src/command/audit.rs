@@ -113,7 +113,8 @@ fn reader(config: &Config) -> Result<Reader, Failure> {
             config.data.source,
         )));
     }
-    Ok(Reader::of(data, Arc::new(SystemRandomness::default()))?)
+    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness::default()));
+    Ok(Reader::of(data, clock, randomness)?)
 }
 
 /// The fingerprint of the root, as the data directory has it. Makes no keys.

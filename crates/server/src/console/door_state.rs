@@ -182,9 +182,9 @@ pub(crate) fn alone(
     let Some(agent) = door.agent else {
         return Ok(Alone::UntilLimit(None));
     };
-    let renewed_at = reader.contact(agent)?.and_then(|heard| heard.renewed_at);
+    let counted_from = reader.contact(agent)?.and_then(|heard| heard.counted_from);
     let versions = reader.door_versions(agent, door.id)?;
-    Ok(Alone::by(&versions, user, renewed_at))
+    Ok(Alone::by(&versions, user, counted_from))
 }
 
 /// The name of the agent that decides for a door.

@@ -194,7 +194,8 @@ impl Apply<'_> {
             ],
         )?;
         self.run(
-            "UPDATE confirmation SET confirmed_at = NULL WHERE what = 'refuse' \
+            "UPDATE confirmation SET confirmed_at = NULL, receipt = NULL, ended_at = NULL \
+             WHERE what = 'refuse' \
              AND door IN (SELECT id FROM door WHERE agent = confirmation.agent) \
              AND revision = (SELECT max(latest.revision) FROM confirmation latest \
                              WHERE latest.user = confirmation.user)",
@@ -207,9 +208,12 @@ impl Apply<'_> {
         self.run(
             "INSERT INTO contact (agent, connected, heard_at, renewed_at) \
              SELECT id, 0, ?1, ?1 FROM agent WHERE revoked_at IS NULL \
-             ON CONFLICT (agent) DO UPDATE SET connected = 0, renewed_at = ?1",
+             ON CONFLICT (agent) DO UPDATE SET connected = 0, renewed_at = ?1, \
+             renewed_boot = NULL, renewed_since_boot = NULL",
             params![self.now.microseconds()],
-        )
+        )?;
+        // Whichever server was started then, it was another one.
+        self.run("DELETE FROM serving", params![])
     }
 
     fn touch(&self, user: UserId) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ use offgate_core::keeping::Keeping;
 use offgate_core::log::{self, Subject};
 use offgate_core::mail::{CheckpointMail, LetterKind, MailServer, Posting};
 use offgate_core::operator::Operator;
-use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::parameters::{Clock, Epoch, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -30,7 +30,7 @@ use offgate_core::tree::{Leaf, Peaks, TreeHash};
 use offgate_core::user::{Erasure, UserRecord};
 use rusqlite::{Connection, params};
 
-use super::read::Rows;
+use super::read::{EndedLimit, Rows};
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
 use super::{
@@ -39,7 +39,7 @@ use super::{
 use crate::alerts::KeptTries;
 use crate::checkpoint;
 use crate::engine::{
-    Batch, Confirms, Heard, KeptEvents, StoreIdentity, TableHead, Verdict, Witnessed,
+    Batch, Confirms, Heard, KeptEvents, Receipt, StoreIdentity, TableHead, Verdict, Witnessed,
 };
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
@@ -53,6 +53,7 @@ pub(super) struct SqliteBatch<'c> {
     pub(super) connection: &'c Connection,
     pub(super) keys: Keys<'c>,
     pub(super) identity: StoreIdentity,
+    pub(super) clock: &'c dyn Clock,
     /// The log as a tree, once it was asked for.
     pub(super) peaks: Option<Peaks>,
 }
@@ -77,11 +78,27 @@ fn subject(subject: Subject) -> (&'static str, Option<[u8; 16]>) {
     }
 }
 
+/// Confirms what waits at an agent's doors (`?1`), in the words of a receipt: revision `?4`,
+/// statement `?5`.
+macro_rules! confirm_sql {
+    ($which:literal) => {
+        concat!(
+            "UPDATE confirmation AS c SET confirmed_at = ?3, receipt = ( \
+             SELECT max(k.number) FROM acknowledgement k JOIN store s \
+             ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
+             WHERE k.agent = ?1 AND k.revision = ?4 AND k.statement = ?5) \
+             WHERE c.agent = ?1 AND c.confirmed_at IS NULL AND ",
+            $which
+        )
+    };
+}
+
 impl SqliteBatch<'_> {
     fn rows(&self) -> Rows<'_> {
         Rows {
             connection: self.connection,
             vault: self.keys.vault(),
+            clock: self.clock,
         }
     }
 
@@ -349,34 +366,47 @@ impl Batch for SqliteBatch<'_> {
     fn acknowledge(
         &mut self,
         agent: AgentId,
-        revision: Revision,
-        statement: &[u8],
-        signature: &[u8; 64],
+        receipt: &Receipt,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let Receipt {
+            revision,
+            above,
+            statement,
+            signature,
+        } = receipt;
+        let (revision, now) = (number(*revision), now.microseconds());
+        // One that was sent again, because the connection ended before it was known to have
+        // arrived, is the same receipt.
         self.run(
-            "INSERT OR IGNORE INTO acknowledgement \
-             (agent, revision, received_at, statement, signature) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![
-                agent.as_bytes(),
-                number(revision),
-                now.microseconds(),
-                statement,
-                signature
-            ],
+            "INSERT INTO acknowledgement \
+             (agent, epoch_counter, epoch_nonce, revision, received_at, statement, signature) \
+             SELECT ?1, s.epoch_counter, s.epoch_nonce, ?2, ?3, ?4, ?5 FROM store s \
+             WHERE NOT EXISTS (SELECT 1 FROM acknowledgement k WHERE k.agent = ?1 \
+             AND k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
+             AND k.revision = ?2 AND k.statement = ?4)",
+            params![agent.as_bytes(), revision, now, statement, signature],
         )?;
-        self.run(
-            "UPDATE confirmation SET confirmed_at = ?3 \
-             WHERE agent = ?1 AND revision <= ?2 AND confirmed_at IS NULL",
-            params![agent.as_bytes(), number(revision), now.microseconds()],
-        )?;
+        let confirm = |sql, refused: i64| {
+            self.run(
+                sql,
+                params![agent.as_bytes(), refused, now, revision, statement],
+            )
+        };
+        confirm(confirm_sql!("c.revision <= ?2"), revision)?;
+        for refused in above {
+            confirm(
+                confirm_sql!("c.revision = ?2 AND c.what = 'refuse'"),
+                number(*refused),
+            )?;
+        }
         // The newest settings it has acknowledged, and what came after them, are what it may be
         // working by.
         self.run(
             "DELETE FROM door_version WHERE agent = ?1 AND revision < ( \
              SELECT max(revision) FROM door_version newest WHERE newest.agent = ?1 \
              AND newest.door = door_version.door AND newest.revision <= ?2)",
-            params![agent.as_bytes(), number(revision)],
+            params![agent.as_bytes(), revision],
         )
     }
 
@@ -475,8 +505,38 @@ impl Batch for SqliteBatch<'_> {
         sign_in::use_link(self.connection, secret, now)
     }
 
-    fn nobody_connected(&mut self) -> Result<(), StoreError> {
-        self.run("UPDATE contact SET connected = 0", [])
+    fn server_started(&mut self) -> Result<(), StoreError> {
+        self.run("UPDATE contact SET connected = 0", [])?;
+        let (boot, since) = tables::uptime_columns(self.clock.uptime());
+        match boot {
+            Some(_) => self.run(
+                "INSERT OR REPLACE INTO serving (only, boot, since_boot) VALUES (1, ?1, ?2)",
+                params![boot, since],
+            ),
+            None => self.run("DELETE FROM serving", []),
+        }
+    }
+
+    fn note_ended_limits(&mut self) -> Result<(), StoreError> {
+        for EndedLimit {
+            user,
+            revision,
+            door,
+            at,
+        } in self.rows().ended_limits()?
+        {
+            self.run(
+                "UPDATE confirmation SET ended_at = ?4 \
+                 WHERE user = ?1 AND revision = ?2 AND door = ?3 AND confirmed_at IS NULL",
+                params![
+                    user.as_bytes(),
+                    number(revision),
+                    door.as_bytes(),
+                    at.microseconds()
+                ],
+            )?;
+        }
+        Ok(())
     }
 
     fn witness(
@@ -512,17 +572,29 @@ impl Batch for SqliteBatch<'_> {
 
     fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {
         let now = now.microseconds();
-        let (connected, renewed) = match heard {
-            Heard::Connected => (true, None),
-            Heard::Renewed => (true, Some(now)),
-            Heard::Gone => (false, None),
+        let connected = match heard {
+            Heard::Connected | Heard::Renewed => true,
+            Heard::Gone => false,
         };
         self.run(
-            "INSERT INTO contact (agent, connected, heard_at, renewed_at) VALUES (?1, ?2, ?3, ?4) \
+            "INSERT INTO contact (agent, connected, heard_at) VALUES (?1, ?2, ?3) \
              ON CONFLICT (agent) DO UPDATE SET connected = ?2, \
-             heard_at = CASE WHEN ?2 THEN ?3 ELSE heard_at END, \
-             renewed_at = coalesce(?4, renewed_at)",
-            params![agent.as_bytes(), connected, now, renewed],
+             heard_at = CASE WHEN ?2 THEN ?3 ELSE heard_at END",
+            params![agent.as_bytes(), connected, now],
+        )?;
+        if heard != Heard::Renewed {
+            return Ok(());
+        }
+        let (boot, since) = tables::uptime_columns(self.clock.uptime());
+        self.run(
+            "UPDATE contact SET renewed_at = ?2, renewed_boot = ?3, renewed_since_boot = ?4 \
+             WHERE agent = ?1",
+            params![agent.as_bytes(), now, boot, since],
+        )?;
+        self.run(
+            "UPDATE confirmation SET ended_at = NULL \
+             WHERE agent = ?1 AND confirmed_at IS NULL AND ended_at IS NOT NULL",
+            params![agent.as_bytes()],
         )
     }
 }

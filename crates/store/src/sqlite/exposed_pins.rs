@@ -21,7 +21,9 @@ macro_rules! known_pins {
         "FROM agent a CROSS JOIN agent_entry e ON e.agent = a.id AND e.kind = :kind \
          CROSS JOIN credential c ON c.user = e.id AND c.kind = 'pin' \
          WHERE a.id = :agent AND (e.encoded IS NOT NULL OR e.revision > \
-         coalesce((SELECT max(revision) FROM acknowledgement WHERE agent = :agent), 0)) \
+         coalesce((SELECT max(revision) FROM acknowledgement k JOIN store s \
+         ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
+         WHERE k.agent = :agent), 0)) \
          AND (a.revoked_at IS NULL OR c.added_at <= a.revoked_at)"
     };
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use offgate_core::calendar::year;
 use offgate_core::id::StoreId;
-use offgate_core::parameters::{Randomness, Timestamp};
+use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::pin::PinSalt;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
@@ -22,7 +22,7 @@ pub(super) struct Schema<'a> {
     /// `tests/fixtures`).
     pub(super) migrations: &'a [&'a str],
     /// Writes what statements cannot, once they have all run. Given the schema that was found.
-    fill: fn(&Connection, &Vault, i64) -> Result<(), StoreError>,
+    fill: fn(&Rows<'_>, i64) -> Result<(), StoreError>,
 }
 
 impl Schema<'_> {
@@ -46,11 +46,13 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0009_exposed_pins.sql"),
         include_str!("../../migrations/0010_restores.sql"),
         include_str!("../../migrations/0011_alerts.sql"),
+        include_str!("../../migrations/0012_receipts.sql"),
     ],
     fill,
 };
 
-fn fill(connection: &Connection, vault: &Vault, found: i64) -> Result<(), StoreError> {
+fn fill(rows: &Rows<'_>, found: i64) -> Result<(), StoreError> {
+    let (connection, vault) = (rows.connection, rows.vault);
     if found < 3 {
         let mut keys = Keys::new(vault);
         payload::take_over(connection, &mut keys)?;
@@ -58,7 +60,7 @@ fn fill(connection: &Connection, vault: &Vault, found: i64) -> Result<(), StoreE
         keys.keep()?;
     }
     if found == 1 {
-        users::index_all(&Rows { connection, vault })?;
+        users::index_all(rows)?;
     }
     if found < 4 {
         log_tree::fill(connection)?;
@@ -66,10 +68,10 @@ fn fill(connection: &Connection, vault: &Vault, found: i64) -> Result<(), StoreE
     Ok(())
 }
 
-/// What a new store begins with, and when it is.
+/// What a new store begins with, and what tells when it is.
 pub(super) struct Beginning<'a> {
     pub(super) randomness: &'a dyn Randomness,
-    pub(super) now: Timestamp,
+    pub(super) clock: &'a dyn Clock,
 }
 
 /// Whether a database was of an older schema.
@@ -96,7 +98,7 @@ pub(super) fn migrate(
         return Err(StoreError::TooNew { found, known });
     }
     let migrated = if (1..known).contains(&found) {
-        let copy = older_copy::set_aside(path, found, beginning.now)?;
+        let copy = older_copy::set_aside(path, found, beginning.clock.now())?;
         tracing::info!(from = found, to = known, copy = %copy.display(), "the schema of the database is brought up to date");
         Migrated::FromOlder
     } else {
@@ -109,7 +111,12 @@ pub(super) fn migrate(
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", number)?;
     }
-    (schema.fill)(&transaction, vault, found)?;
+    let rows = Rows {
+        connection: &transaction,
+        vault,
+        clock: beginning.clock,
+    };
+    (schema.fill)(&rows, found)?;
     begin(&transaction, beginning)?;
     transaction.commit()?;
     Ok(migrated)
@@ -132,7 +139,7 @@ fn begin(connection: &Connection, beginning: &Beginning<'_>) -> Result<(), Store
             StoreId::random(beginning.randomness).as_bytes(),
             nonce,
             PinSalt::random(beginning.randomness).as_bytes(),
-            year(beginning.now)
+            year(beginning.clock.now())
         ],
     )?;
     Ok(())
@@ -146,6 +153,7 @@ mod tests {
     use std::sync::Arc;
 
     use offgate_core::calendar::write_stamp;
+    use offgate_core::parameters::Timestamp;
 
     use super::*;
     use crate::sqlite::{DATABASE_FILE, Sqlite};
@@ -157,11 +165,18 @@ mod tests {
         }
     }
 
+    struct At(Timestamp);
+    impl Clock for At {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+    }
+
     /// Statements alone, as a build might have them.
     const fn only<'a>(migrations: &'a [&'a str]) -> Schema<'a> {
         Schema {
             migrations,
-            fill: |_, _, _| Ok(()),
+            fill: |_, _| Ok(()),
         }
     }
 
@@ -174,7 +189,7 @@ mod tests {
         let now = Timestamp::from_seconds(second);
         let beginning = Beginning {
             randomness: &Zeros,
-            now,
+            clock: &At(now),
         };
         let vault = Vault::new(path.parent().expect("a folder"), Arc::new(Zeros));
         vault.prepare(now)?;

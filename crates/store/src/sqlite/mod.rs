@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use offgate_core::id::StoreId;
 use offgate_core::log::Person;
-use offgate_core::parameters::{Epoch, Randomness, Timestamp};
+use offgate_core::parameters::{Clock, Epoch, Randomness};
 use offgate_core::pin::PinSalt;
 use rusqlite::{Connection, OpenFlags};
 
@@ -43,7 +43,7 @@ use crate::error::StoreError;
 use crate::vault::{Keys, Vault};
 use migrate::{Beginning, Migrated, NEWEST, migrate};
 
-pub(crate) use read::Rows;
+pub(crate) use read::{EndedLimit, Rows};
 
 /// The name of the database in the data directory.
 pub const DATABASE_FILE: &str = "offgate.db";
@@ -68,6 +68,7 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     vault: Arc<Vault>,
     identity: StoreIdentity,
+    clock: Arc<dyn Clock>,
 }
 
 impl Sqlite {
@@ -76,12 +77,15 @@ impl Sqlite {
         path: &Path,
         vault: Arc<Vault>,
         randomness: &dyn Randomness,
-        now: Timestamp,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let mut connection = Connection::open(path)?;
         set_up(&connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        let beginning = Beginning { randomness, now };
+        let beginning = Beginning {
+            randomness,
+            clock: &*clock,
+        };
         if migrate(&mut connection, path, &vault, &NEWEST, &beginning)? == Migrated::FromOlder {
             // What the older schema kept in plain text is overwritten in the file, not yet there.
             empty_log(&connection)?;
@@ -92,6 +96,7 @@ impl Sqlite {
             path: path.to_owned(),
             vault,
             identity,
+            clock,
         })
     }
 
@@ -152,6 +157,7 @@ impl Engine for Sqlite {
             connection: &transaction,
             keys: Keys::new(&self.vault),
             identity: self.identity,
+            clock: &*self.clock,
             peaks: None,
         };
         work(&mut batch)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
 use offgate_core::alert::AlertKind;
-use offgate_core::confirmation::{self, Alone, Contact, DoorFacts};
+use offgate_core::confirmation::{self, Alone, Contact, DoorFacts, DoorStanding};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
@@ -15,7 +15,7 @@ use offgate_core::id::{
 use offgate_core::keeping::Keeping;
 use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
-use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::parameters::{Clock, Epoch, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
@@ -27,7 +27,8 @@ use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
 use super::restores;
-use super::rows::{actor_columns, all, id, instant, number, one, optional_id};
+use super::rows::{actor_columns, all, id, instant, number, one, optional_id, revision};
+use super::tables::Counting;
 use super::{alerts, erasure, exposed_pins, furniture, given_up, mail, people, tables};
 use crate::error::StoreError;
 use crate::vault::Vault;
@@ -37,16 +38,32 @@ pub(crate) struct Rows<'c> {
     pub(crate) connection: &'c Connection,
     /// Knows what stands for the PINs and cards that were given up.
     pub(crate) vault: &'c Vault,
+    /// Counts the limits of doors that are not heard.
+    pub(crate) clock: &'c dyn Clock,
 }
 
+/// That a door refuses by its time limit.
+pub(crate) struct EndedLimit {
+    pub(crate) user: UserId,
+    /// The change that it has not confirmed.
+    pub(crate) revision: Revision,
+    pub(crate) door: DoorId,
+    pub(crate) at: Timestamp,
+}
+
+/// By the index of what waits for an agent.
+const WAITING_SQL: &str = "SELECT c.revision, c.user FROM contact k CROSS JOIN confirmation c \
+     ON c.agent = k.agent AND c.confirmed_at IS NULL \
+     WHERE k.connected = 0 AND c.ended_at IS NULL AND c.what = 'refuse' \
+     ORDER BY c.revision LIMIT 1000";
 /// By the index of ends: the plus keeps SQLite from going through everybody who is active.
 const ACCESS_ENDED_SQL: &str = "SELECT id FROM user WHERE access_ends IS NOT NULL AND access_ends <= ?1 \
      AND +status = 'active' LIMIT 100";
 const DOORS_OF_SQL: &str = "SELECT id, revision, site, name, agent, lease_seconds, fail_mode, \
      emergency_list FROM door \
      WHERE agent = ?1 ORDER BY id";
-const DOOR_FACTS_SQL: &str = "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, k.renewed_at, \
-     d.agent, c.agent FROM confirmation c \
+const DOOR_FACTS_SQL: &str = "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, d.agent, \
+     c.agent, c.ended_at, k.renewed_at, k.renewed_boot, k.renewed_since_boot FROM confirmation c \
      LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
      WHERE c.user = ?1 AND c.revision = ?2";
 
@@ -102,12 +119,42 @@ impl Rows<'_> {
         )
     }
 
+    /// Doors that are not heard whose time limit has been counted out for a refusal that they have
+    /// not confirmed, and of which that is not noted yet. The oldest thousand are looked at.
+    pub(crate) fn ended_limits(&self) -> Result<Vec<EndedLimit>, StoreError> {
+        let waiting: BTreeSet<(Revision, UserId)> = all(self.connection, WAITING_SQL, [], |row| {
+            Ok((revision(row.get(0)?), id!(row, 1, UserId)))
+        })?
+        .into_iter()
+        .collect();
+        let now = self.clock.now();
+        let mut ended = Vec::new();
+        for (revision, user) in waiting {
+            for facts in self.door_facts(user, revision)? {
+                // Decided by nothing but the limit: whether it is overdue is not asked here.
+                if facts.ended_at.is_none()
+                    && let DoorStanding::EndedByLimit { at } =
+                        confirmation::standing(&facts, now, now)
+                {
+                    ended.push(EndedLimit {
+                        user,
+                        revision,
+                        door: facts.door,
+                        at,
+                    });
+                }
+            }
+        }
+        Ok(ended)
+    }
+
     /// What is known of each door that must confirm this person's change at `revision`.
     pub(crate) fn door_facts(
         &self,
         user: UserId,
         revision: Revision,
     ) -> Result<Vec<DoorFacts>, StoreError> {
+        let counting = Counting::by(self.connection, self.clock)?;
         all(
             self.connection,
             DOOR_FACTS_SQL,
@@ -115,8 +162,8 @@ impl Rows<'_> {
             |row| {
                 let door = id!(row, 0, DoorId);
                 let connected: Option<i64> = row.get(2)?;
-                let decided_by_somebody = optional_id!(row, 5, AgentId).is_some();
-                let versions = tables::door_versions(self.connection, id!(row, 6, AgentId), door)?;
+                let decided_by_somebody = optional_id!(row, 4, AgentId).is_some();
+                let versions = tables::door_versions(self.connection, id!(row, 5, AgentId), door)?;
                 Ok(DoorFacts {
                     door,
                     confirmed_at: instant(row.get(1)?),
@@ -127,7 +174,8 @@ impl Rows<'_> {
                         },
                         None => Contact::Silent { since: None },
                     },
-                    alone: Alone::by(&versions, Some(user), instant(row.get(4)?)),
+                    alone: Alone::by(&versions, Some(user), counting.renewal(row, 7)?),
+                    ended_at: instant(row.get(6)?),
                 })
             },
         )

@@ -56,8 +56,9 @@ pub(crate) fn not_heard_since(
         connection,
         "SELECT a.id FROM agent a WHERE a.revoked_at IS NULL \
          AND EXISTS (SELECT 1 FROM door d WHERE d.agent = a.id) \
-         AND NOT EXISTS (SELECT 1 FROM acknowledgement k WHERE k.agent = a.id \
-         AND k.revision >= ?1) ORDER BY a.name, a.id LIMIT ?2",
+         AND NOT EXISTS (SELECT 1 FROM acknowledgement k JOIN store s \
+         ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
+         WHERE k.agent = a.id AND k.revision >= ?1) ORDER BY a.name, a.id LIMIT ?2",
         params![
             i64::try_from(since.number()).unwrap_or(i64::MAX),
             i64::try_from(limit).unwrap_or(i64::MAX)

@@ -1,8 +1,10 @@
 //! Door tables, as they are read for the link.
 
-use offgate_core::confirmation::Contact;
+use std::time::Duration;
+
+use offgate_core::confirmation::{Contact, Renewal};
 use offgate_core::id::{AgentId, DoorId, UserId};
-use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::parameters::{Boot, Clock, Revision, Timestamp, Uptime};
 use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, TableHash};
 use rusqlite::{Connection, params};
 
@@ -93,14 +95,75 @@ pub(crate) fn doors_that_know(
     )
 }
 
+/// What the limits of doors that are not heard are counted by.
+pub(super) struct Counting {
+    serving: Option<Uptime>,
+    uptime: Option<Uptime>,
+    now: Timestamp,
+}
+
+impl Counting {
+    pub(super) fn by(connection: &Connection, clock: &dyn Clock) -> Result<Self, StoreError> {
+        let serving = one(
+            connection,
+            "SELECT boot, since_boot FROM serving",
+            [],
+            |row| Ok(uptime(row, 0)?),
+        )?;
+        Ok(Self {
+            serving: serving.flatten(),
+            uptime: clock.uptime(),
+            now: clock.now(),
+        })
+    }
+
+    /// From when the limits of a contact are counted, whose time of renewal, start of the machine
+    /// and time since then begin at `column`; none if there was no renewal.
+    pub(super) fn renewal(
+        &self,
+        row: &rusqlite::Row<'_>,
+        column: usize,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let Some(at) = instant(row.get(column)?) else {
+            return Ok(None);
+        };
+        let by = uptime(row, column + 1)?;
+        let renewal = Renewal { at, by };
+        Ok(Some(renewal.counted_from(
+            self.serving,
+            self.uptime,
+            self.now,
+        )))
+    }
+}
+
+fn uptime(row: &rusqlite::Row<'_>, column: usize) -> Result<Option<Uptime>, rusqlite::Error> {
+    let boot: Option<[u8; 16]> = row.get(column)?;
+    let since: Option<i64> = row.get(column + 1)?;
+    let since = since.and_then(|since| u64::try_from(since).ok());
+    Ok(boot.zip(since).map(|(boot, since)| Uptime {
+        boot: Boot(boot),
+        since: Duration::from_micros(since),
+    }))
+}
+
+/// A reading of the clock that nobody sets, as columns.
+pub(super) fn uptime_columns(uptime: Option<Uptime>) -> (Option<[u8; 16]>, Option<i64>) {
+    let since = |uptime: Uptime| i64::try_from(uptime.since.as_micros()).unwrap_or(i64::MAX);
+    (uptime.map(|uptime| uptime.boot.0), uptime.map(since))
+}
+
 /// When an agent was heard.
 pub(crate) fn contact(
     connection: &Connection,
     agent: AgentId,
+    clock: &dyn Clock,
 ) -> Result<Option<AgentContact>, StoreError> {
+    let counting = Counting::by(connection, clock)?;
     one(
         connection,
-        "SELECT connected, heard_at, renewed_at FROM contact WHERE agent = ?1",
+        "SELECT connected, heard_at, renewed_at, renewed_boot, renewed_since_boot FROM contact \
+         WHERE agent = ?1",
         params![agent.as_bytes()],
         |row| {
             let heard_at = Timestamp::from_microseconds(row.get(1)?);
@@ -111,7 +174,7 @@ pub(crate) fn contact(
                         since: Some(heard_at),
                     },
                 },
-                renewed_at: instant(row.get(2)?),
+                counted_from: counting.renewal(row, 2)?,
             })
         },
     )
@@ -153,14 +216,16 @@ pub(crate) fn door_versions(
     )
 }
 
-/// The last revision an agent has acknowledged.
+/// The last revision of this epoch that an agent has acknowledged.
 pub(crate) fn acknowledged(
     connection: &Connection,
     agent: AgentId,
 ) -> Result<Option<Revision>, StoreError> {
     let last = one(
         connection,
-        "SELECT max(revision) FROM acknowledgement WHERE agent = ?1",
+        "SELECT max(k.revision) FROM acknowledgement k JOIN store s \
+         ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
+         WHERE k.agent = ?1",
         params![agent.as_bytes()],
         |row| Ok(row.get::<_, Option<i64>>(0)?),
     )?;

@@ -155,6 +155,7 @@ pub(crate) fn users(
     let rows = Rows {
         connection: &transaction,
         vault: rows.vault,
+        clock: rows.clock,
     };
     for user in found {
         if let Some(UserRecord::Present(user)) = rows.user(user)? {

@@ -246,7 +246,7 @@ fn the_last_door_is_told_of_and_no_other() {
         let said =
             opened
                 .store
-                .record_acknowledgement(agent(number), head, b"said".to_vec(), [9; 64]);
+                .record_acknowledgement(agent(number), receipt(head));
         tokio_runtime().block_on(said).expect("recorded");
     };
     acknowledge(1);

@@ -147,7 +147,7 @@ fn what_was_backed_up_while_others_wrote_comes_back_without_who_was_erased() {
     let said = async {
         store.record_contact(agent(1), Heard::Renewed).await?;
         store
-            .record_acknowledgement(agent(1), revision, vec![1], [0; 64])
+            .record_acknowledgement(agent(1), receipt(revision))
             .await
     };
     runtime.block_on(said).expect("recorded");
@@ -194,10 +194,11 @@ fn what_was_backed_up_while_others_wrote_comes_back_without_who_was_erased() {
     assert!(matches!(removed.erasure, Erasure::Done { .. }));
     // What a door said before the restore was said of another history.
     let contact = reader.contact(agent(1)).expect("an answer").expect("heard");
-    assert_eq!(contact.renewed_at, Some(opened.clock.now()));
+    assert_eq!(contact.counted_from, Some(opened.clock.now()));
     let facts = reader.door_facts(user(1), revision).expect("an answer");
     assert!(!facts.is_empty());
     assert!(facts.iter().all(|facts| facts.confirmed_at.is_none()));
+    assert_eq!(reader.acknowledged(agent(1)).expect("an answer"), None);
     let head = reader
         .table_head(agent(1))
         .expect("an answer")

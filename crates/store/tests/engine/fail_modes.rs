@@ -51,7 +51,7 @@ fn an_edit_that_a_cut_off_door_has_not_heard_shortens_nothing() {
     let said = |revision| {
         let record = opened
             .store
-            .record_acknowledgement(agent(1), revision, vec![1], [0; 64]);
+            .record_acknowledgement(agent(1), receipt(revision));
         runtime.block_on(record).expect("recorded");
     };
     let heard = |heard| {

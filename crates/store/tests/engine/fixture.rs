@@ -197,6 +197,8 @@ fn hear(opened: &Opened) {
     let head = opened.store.read().head().expect("a head");
     let store = &opened.store;
     tokio_runtime().block_on(async {
+        // Since schema 12.
+        store.record_start().await.expect("recorded");
         for heard in [Heard::Connected, Heard::Renewed] {
             store
                 .record_contact(agent(1), heard)
@@ -204,7 +206,7 @@ fn hear(opened: &Opened) {
                 .expect("recorded");
         }
         store
-            .record_acknowledgement(agent(1), head, b"said".to_vec(), [9; 64])
+            .record_acknowledgement(agent(1), receipt(head))
             .await
             .expect("recorded");
         // Since schema 2.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::id::CommandId;
@@ -207,7 +207,7 @@ fn what_cannot_be_signed_for_does_not_happen() {
     let randomness = Arc::new(Counter(AtomicU64::new(25 << 32)));
     let store = Store::open(
         directory.path(),
-        Arc::new(FakeClock(AtomicI64::new(START * 1_000_000))),
+        Arc::new(FakeClock::at(START)),
         randomness.clone(),
         Arc::new(Takeable(LogKey::new(), Arc::clone(&gone))),
     )
@@ -245,10 +245,10 @@ fn nothing_is_added_to_a_log_that_is_not_the_one_that_was_signed_for() {
         "{refused:?}"
     );
     // Opened again, by whoever may, it is not signed for either; the audit needs no signer.
-    let randomness = opened.randomness.clone();
+    let (clock, randomness) = (opened.clock.clone(), opened.randomness.clone());
     drop(opened);
     drop(open(directory.path(), 30));
-    let reader = Reader::of(directory.path(), randomness).expect("a reader");
+    let reader = Reader::of(directory.path(), clock, randomness).expect("a reader");
     let audit = reader.audit().expect("an audit");
     assert_eq!(audit.finding, Some(Finding::Missing(Revision::new(last))));
 }

@@ -152,9 +152,7 @@ fn search_finds_by_the_beginnings_of_words_and_forgets_the_removed() {
     assert_eq!(counts(Some("zoe")), [1, 0, 1, 1, 1]);
     let runtime = tokio_runtime();
     let head = reader.head().expect("a head");
-    let said = opened
-        .store
-        .record_acknowledgement(agent(1), head, vec![1], [0; 64]);
+    let said = opened.store.record_acknowledgement(agent(1), receipt(head));
     runtime.block_on(said).expect("recorded");
     assert_eq!(counts(None), [7, 6, 1, 0, 7]);
     opened
@@ -311,7 +309,7 @@ fn what_doors_must_say_is_found_by_its_person() {
         .block_on(opened.store.record_contact(agent(1), Heard::Connected))
         .expect("recorded");
     let contact = reader.contact(agent(1)).expect("an answer").expect("heard");
-    assert_eq!(contact.renewed_at, None);
+    assert_eq!(contact.counted_from, None);
     assert_eq!(reader.acknowledged(agent(1)).expect("an answer"), None);
 }
 
@@ -336,9 +334,7 @@ fn nothing_but_reactivation_ends_the_wait_for_a_refusal() {
     assert_eq!(reader.not_confirmed(10).expect("people"), [user(3)]);
     assert_eq!(reader.not_confirmed_count().expect("a count"), 1);
     let head = reader.head().expect("a head");
-    let said = opened
-        .store
-        .record_acknowledgement(agent(1), head, vec![1], [0; 64]);
+    let said = opened.store.record_acknowledgement(agent(1), receipt(head));
     tokio_runtime().block_on(said).expect("recorded");
     assert_eq!(reader.not_confirmed(10).expect("people"), []);
 }

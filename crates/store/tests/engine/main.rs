@@ -17,6 +17,7 @@ mod lists;
 mod mail;
 mod migrations;
 mod organisation;
+mod receipts;
 mod rulings;
 mod stolen;
 mod vault;
@@ -26,7 +27,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use offgate_core::command::{Command, Expected, Unconfirmed};
 use offgate_core::confirmation::Alone;
@@ -245,7 +246,7 @@ fn only_agents_concerned_are_touched_and_confirmations_wait_for_their_word() {
     let said = |revision| {
         let record = opened
             .store
-            .record_acknowledgement(agent(1), revision, vec![1], [0; 64]);
+            .record_acknowledgement(agent(1), receipt(revision));
         runtime.block_on(record).expect("recorded");
     };
     runtime
@@ -382,7 +383,7 @@ fn a_store_made_by_a_newer_build_is_not_opened() {
     database
         .pragma_update(None, "user_version", 99)
         .expect("an update");
-    let clock = Arc::new(FakeClock(AtomicI64::new(0)));
+    let clock = Arc::new(FakeClock::at(0));
     let refused = Store::open(
         directory.path(),
         clock,

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
@@ -231,7 +231,7 @@ fn agents_read_right(opened: &Opened, schema: i64) {
     let contact = reader.contact(agent(1)).expect("an answer");
     let contact = contact.expect("it was heard");
     assert!(matches!(contact.contact, Contact::Connected));
-    assert_eq!(contact.renewed_at, Some(now));
+    assert_eq!(contact.counted_from, Some(now));
     assert_eq!(reader.acknowledged(agent(2)).expect("an answer"), None);
     // One door has confirmed, the other was never heard.
     assert_eq!(
@@ -397,7 +397,7 @@ fn child_of_the_full_disk_migration() {
     };
     let opened = Store::open(
         Path::new(&directory),
-        Arc::new(FakeClock(AtomicI64::new(START * 1_000_000))),
+        Arc::new(FakeClock::at(START)),
         Arc::new(Counter(AtomicU64::new(7 << 32))),
         Arc::new(LogKey::new()),
     );

@@ -17,22 +17,39 @@ use offgate_core::id::{
     PolicyId, ReaderId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::operator::{Operator, OperatorState, PasswordHash, Role};
-use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
+use offgate_core::parameters::{Boot, Clock, Randomness, Revision, Timestamp, Uptime};
 use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Group, Policy, PolicyHours, Schedule, Weekday, Window};
 use offgate_core::ruling::Seal;
 use offgate_core::text::{Email, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
-use offgate_store::{LogSignature, Outcome, SignerFailed, Store, StoreSigner};
+use offgate_store::{LogSignature, Outcome, Receipt, SignerFailed, Store, StoreSigner};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 pub(crate) const SERVER: Actor = Actor::ServerCommandLine;
 pub(crate) const START: i64 = 1_790_000_000;
 
-pub(crate) struct FakeClock(pub(crate) AtomicI64);
+/// The time of day, and by how much it was set forward since the start, both in microseconds.
+pub(crate) struct FakeClock(pub(crate) AtomicI64, pub(crate) AtomicI64);
+
+impl FakeClock {
+    pub(crate) const fn at(seconds: i64) -> Self {
+        Self(AtomicI64::new(seconds * 1_000_000), AtomicI64::new(0))
+    }
+}
+
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_microseconds(self.0.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        Some(Uptime {
+            boot: Boot([0; 16]),
+            since: self
+                .now()
+                .since(Timestamp::from_microseconds(self.1.load(Ordering::SeqCst))),
+        })
     }
 }
 
@@ -79,7 +96,7 @@ pub(crate) struct Opened {
 }
 
 pub(crate) fn open(directory: &Path, seed: u64) -> Opened {
-    let clock = Arc::new(FakeClock(AtomicI64::new(START * 1_000_000)));
+    let clock = Arc::new(FakeClock::at(START));
     let randomness = Arc::new(Counter(AtomicU64::new(seed << 32)));
     let store = Store::open(
         directory,
@@ -310,4 +327,14 @@ pub(crate) fn tokio_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime")
+}
+
+/// What an agent says of a revision of its table.
+pub(crate) fn receipt(revision: Revision) -> Receipt {
+    Receipt {
+        revision,
+        above: Vec::new(),
+        statement: format!("everything up to {}", revision.number()).into_bytes(),
+        signature: [9; 64],
+    }
 }

@@ -90,7 +90,7 @@ fn it_knows_what_is_in_its_table_and_what_it_has_not_heard_is_out() {
     assert_eq!(known(1), 3, "it has not said that it dropped it");
     let said = opened
         .store
-        .record_acknowledgement(agent(1), heard, vec![1], [0; 64]);
+        .record_acknowledgement(agent(1), receipt(heard));
     runtime.block_on(said).expect("recorded");
     assert_eq!(known(1), 2);
     withdraw(&opened, 2, "Bela");
