@@ -222,6 +222,7 @@ fn a_limit_is_told_of_with_those_whom_it_does_not_end() {
         confirmed_at: confirmed.map(at),
         contact: Contact::Silent { since: Some(at(1)) },
         alone,
+        ended_at: None,
     };
     let passed = Alone::UntilLimit(Some(at(50)));
     let mut limits = LimitsPassed::default();

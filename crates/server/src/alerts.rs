@@ -60,7 +60,7 @@ fn agents_gone(
         };
         let alone = doors.iter().map(|door| {
             let versions = reader.door_versions(agent.id, door.id)?;
-            Ok((door.id, Alone::by(&versions, None, heard.renewed_at)))
+            Ok((door.id, Alone::by(&versions, None, heard.counted_from)))
         });
         let absence = AgentAbsence {
             agent: agent.id,

@@ -37,8 +37,8 @@ use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
 use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
-    DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure, exposed_pins,
-    log_tree, mail, restores, sign_in, tables, users,
+    DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure,
+    exposed_pins, log_tree, mail, restores, sign_in, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};

@@ -243,10 +243,9 @@ fn the_last_door_is_told_of_and_no_other() {
     opened.done(choose(&[AlertKind::LastDoorConfirmed]));
     let acknowledge = |number| {
         let head = opened.store.read().head().expect("a head");
-        let said =
-            opened
-                .store
-                .record_acknowledgement(agent(number), receipt(head));
+        let said = opened
+            .store
+            .record_acknowledgement(agent(number), receipt(head));
         tokio_runtime().block_on(said).expect("recorded");
     };
     acknowledge(1);

@@ -70,7 +70,7 @@ fn a_full_disk_is_said_and_nothing_answered_is_lost() {
     let database = directory.path().join(DATABASE_FILE);
     let size = std::fs::metadata(&database).expect("the database").len();
     // In blocks of 1,024 bytes: room for some commands in the write-ahead log, and no more.
-    let blocks = size / 1024 + 2_000;
+    let blocks = size / 1024 + 4_000;
     let program = std::env::current_exe().expect("this program");
     let child = Process::new("bash")
         .arg("-c")
