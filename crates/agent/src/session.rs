@@ -6,6 +6,7 @@ use std::time::Duration;
 use offgate_core::agent::HashKey;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
+use offgate_core::question::{Answer, Question};
 use offgate_core::table::Table;
 use offgate_core::table::entry::Entry;
 use offgate_core::text::Title;
@@ -15,11 +16,12 @@ use offgate_link::agent_end::{AgentEnd, Changes, Ending, Held, Input, Output};
 use offgate_link::frame;
 use offgate_link::join_token::RootFingerprint;
 use offgate_link::message::{EVENTS_LIMIT, LIST_LIMIT, ToAgent, ToServer};
+use offgate_link::question;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, watch};
 
 use crate::clock::BootClock;
-use crate::decisions::{Changed, Decisions};
+use crate::decisions::{Changed, Decisions, Unavailable};
 use crate::disk::book::{Durable, Keep};
 use crate::disk::keeper::Keeper;
 use crate::disk::snapshot::Contents;
@@ -254,6 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                         self.send(&ToServer::Testimony { rulings }).await?;
                     }
                 }
+                Output::Answer { question, held } => self.answer(question, held).await?,
                 Output::LeaseFrom(asked_at) => {
                     // A lease that is not taken now is taken with the next renewal.
                     let _ = agent.decisions.renewed(asked_at);
@@ -281,6 +284,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Has the deciding thread say what it would decide, and sends that signed.
+    async fn answer(&mut self, question: Question, held: Held) -> Result<(), Over> {
+        let asked = match self.agent.decisions.question(question).await {
+            Ok(asked) => asked,
+            // Far too many people stand at the doors; the server asks again.
+            Err(Unavailable) => return Ok(()),
+        };
+        let statement = question::statement(&Answer {
+            store: held.store,
+            epoch: held.epoch,
+            revision: held.revision,
+            hash: asked.hash,
+            question: question::digest_of(&question),
+            credential: question.credential,
+            door: question.door,
+            direction: question.direction,
+            said: asked.said,
+            at: asked.at,
+            clock: asked.clock,
+        });
+        let signature = self.agent.key.sign(&statement).into();
+        let statement = statement.into();
+        self.send(&ToServer::Answer {
+            statement,
+            signature,
+        })
+        .await
     }
 
     fn mismatch(&self, end: &mut AgentEnd) -> std::collections::VecDeque<Output> {

@@ -20,12 +20,15 @@ use offgate_agent::strike::SimulatedStrike;
 use offgate_agent::{AgentError, Parameters, ReaderKind, Settings, run};
 use offgate_core::credential::{CardToken, CredentialKind};
 use offgate_core::door_event::Happening;
+use offgate_core::id::{CredentialId, QuestionId};
 use offgate_core::parameters::Revision;
 use offgate_core::place::Direction;
+use offgate_core::question::{Question, Verdict};
 use offgate_core::table::admission::{Presented, Reason};
 use offgate_core::table::entry::{
     DoorEntry, Entry, KeypadEntry, PolicyEntry, SiteEntry, UserEntry,
 };
+use offgate_link::question::digest_of;
 use stub::{AGENT, Counting, DOOR, FirstJoin, HASH_KEY, Network, STORE, Started, Stub};
 use tokio_util::sync::CancellationToken;
 
@@ -235,6 +238,30 @@ async fn an_agent_joins_decides_and_acknowledges() {
         Answer::Refused(Reason::Deactivated)
     );
     assert_eq!(running.card(Direction::Out).await, Answer::Granted);
+    // Asked, it says the same, and that is no event.
+    let card = Presented::NfcCard(CardToken::parse("04A1B2C3").expect("a token"));
+    let question = Question {
+        id: QuestionId::from_bytes([7; 16]),
+        credential: CredentialId::from_bytes([9; 16]),
+        sought: card.sought(&HASH_KEY),
+        door: DOOR,
+        direction: Direction::In,
+    };
+    stub.ask(question);
+    let heard = stub
+        .wait_for("the answer", |heard| !heard.answers.is_empty())
+        .await;
+    let answer = heard.answers[0];
+    assert_eq!(
+        answer.verdict(),
+        Verdict::Refuses(Reason::Deactivated),
+        "{answer:?}"
+    );
+    assert_eq!(
+        (answer.store, answer.revision, answer.hash, answer.door),
+        (STORE, refused, stub.hash(), DOOR)
+    );
+    assert_eq!(answer.question, digest_of(&question));
     assert_eq!(stub.heard.borrow().whole_tables, 1);
     assert_eq!(stub.heard.borrow().deltas, 1);
     let heard = stub

@@ -128,6 +128,8 @@ ids! {
     StoreId
     /// A letter to be sent.
     LetterId
+    /// A question to a door, of one answer.
+    QuestionId
 }
 
 #[cfg(test)]

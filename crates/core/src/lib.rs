@@ -31,6 +31,7 @@ pub mod parameters;
 pub mod pin;
 pub mod place;
 pub mod policy;
+pub mod question;
 pub mod records;
 pub mod refusal;
 pub mod ruling;

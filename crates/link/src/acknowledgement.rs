@@ -123,7 +123,11 @@ impl Acknowledgement {
     }
 }
 
-fn verify(key: &AgentKey, statement: &[u8], signature: &[u8; 64]) -> Result<(), NotBelieved> {
+pub(crate) fn verify(
+    key: &AgentKey,
+    statement: &[u8],
+    signature: &[u8; 64],
+) -> Result<(), NotBelieved> {
     UnparsedPublicKey::new(&ED25519, key.0)
         .verify(statement, signature)
         .map_err(|_| NotBelieved::Signature)

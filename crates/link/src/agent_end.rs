@@ -10,6 +10,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::question::Question;
 use offgate_core::server_address::{ServerAddress, ServerAddresses};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
@@ -91,6 +92,14 @@ pub enum Output {
     Acknowledge(Acknowledgement),
     /// Show the server these refusals.
     Testify(Testimony),
+    /// Have the thread that decides say what it would decide, by the table it has, and send its
+    /// answer signed. Nothing is opened, counted or recorded.
+    Answer {
+        /// What is asked.
+        question: Question,
+        /// The table in force.
+        held: Held,
+    },
     /// Doors may decide on their own, counted from this instant of the boot clock.
     LeaseFrom(Duration),
     /// The server's time of day.
@@ -384,6 +393,11 @@ impl AgentEnd {
                 self.events_waiting = false;
                 vec![Output::EventsStored(up_to)]
             }
+            (Phase::Speaking, ToAgent::Question { question }) => match Question::try_from(question)
+            {
+                Ok(question) => self.answer(question),
+                Err(_) => self.close(Ending::Protocol),
+            },
             (Phase::Speaking, ToAgent::Ping { now: time }) => {
                 vec![Output::ServerTime(Timestamp::from_microseconds(time))]
             }
@@ -460,6 +474,21 @@ impl AgentEnd {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Changes are carried out in the order in which they came, so what is in force now is what
+    /// will decide.
+    fn answer(&mut self, question: Question) -> Vec<Output> {
+        let Some(epoch) = self.epoch else {
+            return self.close(Ending::Protocol);
+        };
+        let held = self.in_force.unwrap_or(Held {
+            store: self.store,
+            epoch,
+            revision: Revision::ZERO,
+            hash: TableHash::EMPTY,
+        });
+        vec![Output::Answer { question, held }]
     }
 
     fn tell(&mut self, lost: u64, events: &[DoorEvent], now: Duration) -> Vec<Output> {

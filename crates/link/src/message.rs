@@ -131,6 +131,30 @@ pub struct DoorName {
     pub name: String,
 }
 
+/// `[id, credential, kind, hash, door, way]`: what would be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WireQuestion {
+    /// Random; of this question alone.
+    #[n(0)]
+    pub id: Bytes16,
+    /// Which credential is meant.
+    #[n(1)]
+    pub credential: Bytes16,
+    /// 0 PIN, 1 card, 2 plate.
+    #[n(2)]
+    pub kind: u8,
+    /// How this agent's table would know it.
+    #[n(3)]
+    pub hash: Bytes16,
+    /// At which door.
+    #[n(4)]
+    pub door: Bytes16,
+    /// 0 in, 1 out.
+    #[n(5)]
+    pub way: u8,
+}
+
 /// From an agent to the server.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum ToServer {
@@ -229,7 +253,20 @@ pub enum ToServer {
         #[n(0)]
         rulings: Vec<ByteVec>,
     },
+    /// A signed answer to a question: the bytes as signed, and the signature.
+    #[n(9)]
+    Answer {
+        /// See [`crate::question`].
+        #[n(0)]
+        statement: ByteVec,
+        /// Ed25519.
+        #[n(1)]
+        signature: ByteArray<64>,
+    },
 }
+
+/// The most bytes of a statement that answers a question.
+const ANSWER_LIMIT: usize = 512;
 
 /// The most bytes of a ruling's entry.
 const RULING_LIMIT: usize = 128;
@@ -366,6 +403,14 @@ pub enum ToAgent {
         #[n(1)]
         proof: Vec<Bytes32>,
     },
+    /// Asks what a door would decide if a credential were presented now. Nothing is presented by it:
+    /// see [`crate::question`].
+    #[n(11)]
+    Question {
+        /// What.
+        #[n(0)]
+        question: WireQuestion,
+    },
 }
 
 /// Why a server ends a conversation.
@@ -442,6 +487,7 @@ impl ToServer {
                 within(software.len(), TEXT_LIMIT)?;
             }
             Self::Acknowledge { statement, .. } => within(statement.len(), 8192)?,
+            Self::Answer { statement, .. } => within(statement.len(), ANSWER_LIMIT)?,
             Self::Events { events, .. } => within(events.len(), EVENTS_LIMIT)?,
             Self::Testimony { rulings } => {
                 within(rulings.len(), LIST_LIMIT)?;
@@ -499,7 +545,8 @@ impl ToAgent {
             | Self::SnapshotEnd { .. }
             | Self::Renewed { .. }
             | Self::EventsStored { .. }
-            | Self::Ping { .. } => {}
+            | Self::Ping { .. }
+            | Self::Question { .. } => {}
         }
         Ok(message)
     }

@@ -11,6 +11,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::question::{Answer, Question};
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{Entry, EntryKey, RulingEntry, TableHash};
 use offgate_core::text::Title;
@@ -18,10 +19,13 @@ use offgate_core::tree::TreeHash;
 
 use crate::acknowledgement::Acknowledgement;
 use crate::message::{DoorName, LIST_LIMIT, RefusalCode, Seen, ToAgent, ToServer, WireKey};
+use crate::question::{digest_of, verified};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 
 /// How many tables may be sent ahead of the last acknowledgement.
 const AHEAD: usize = 32;
+/// How many questions may wait for their answers.
+pub const QUESTIONS: usize = 32;
 /// How many bytes of entries go into one message.
 const PART_BYTES: usize = 256 * 1024;
 
@@ -92,6 +96,9 @@ pub enum Input {
     History(History),
     /// Events were stored up to this number.
     EventsStored(u64),
+    /// Ask the agent this; see [`ServerEnd::may_ask`]. What it was asked on this connection already
+    /// is not asked again.
+    Ask(Question),
     /// Time has passed. Due at least every second. With the time of day.
     Tick(Timestamp),
 }
@@ -130,6 +137,17 @@ pub enum Output {
         lost: u64,
         /// The events.
         events: Vec<DoorEvent>,
+    },
+    /// Record what a door answered, with the bytes that prove it.
+    Answered {
+        /// The question that this answers.
+        question: Question,
+        /// What it said.
+        answer: Answer,
+        /// The bytes it signed.
+        statement: Vec<u8>,
+        /// Its signature.
+        signature: [u8; 64],
     },
     /// End this connection.
     Close(RefusalCode),
@@ -174,6 +192,8 @@ pub struct ServerEnd {
     asked: Option<u64>,
     /// A question whose reading is under way.
     answering: Option<u64>,
+    /// What the agent was asked and has not answered.
+    questions: Vec<Question>,
     heard_at: Duration,
     said_at: Duration,
 }
@@ -204,6 +224,7 @@ impl ServerEnd {
             again: false,
             asked: None,
             answering: None,
+            questions: Vec::new(),
             heard_at: now,
             said_at: now,
         }
@@ -229,6 +250,7 @@ impl ServerEnd {
             Input::EventsStored(up_to) => {
                 vec![Output::Send(ToAgent::EventsStored { up_to })]
             }
+            Input::Ask(question) => self.ask(question),
             Input::Tick(time) => self.tick(time, now),
         };
         if outputs
@@ -343,6 +365,13 @@ impl ServerEnd {
                     None => self.close(RefusalCode::Protocol, "testimony that is none"),
                 }
             }
+            (
+                Phase::Speaking,
+                ToServer::Answer {
+                    statement,
+                    signature,
+                },
+            ) => self.answered(statement.to_vec(), *signature),
             (Phase::Speaking, ToServer::Pong { .. }) => Vec::new(),
             _ => self.close(RefusalCode::Protocol, "not now"),
         }
@@ -423,6 +452,46 @@ impl ServerEnd {
             RefusalCode::Protocol,
             "acknowledgement of a table that was never sent",
         )
+    }
+
+    /// How many more questions the agent may be asked now.
+    #[must_use]
+    pub fn may_ask(&self) -> usize {
+        match self.phase {
+            Phase::Speaking => QUESTIONS.saturating_sub(self.questions.len()),
+            _ => 0,
+        }
+    }
+
+    fn ask(&mut self, question: Question) -> Vec<Output> {
+        if self.may_ask() == 0 || self.questions.contains(&question) {
+            return Vec::new();
+        }
+        self.questions.push(question);
+        let question = (&question).into();
+        vec![Output::Send(ToAgent::Question { question })]
+    }
+
+    /// Believes an answer only to a question that is open, signed by this agent.
+    fn answered(&mut self, statement: Vec<u8>, signature: [u8; 64]) -> Vec<Output> {
+        let Ok(answer) = verified(&self.agent.key, &statement, &signature) else {
+            return self.close(RefusalCode::Protocol, "answer not signed by this agent");
+        };
+        let asked = self.questions.iter().position(|question| {
+            digest_of(question) == answer.question
+                && question.credential == answer.credential
+                && question.door == answer.door
+                && question.direction == answer.direction
+        });
+        match asked {
+            Some(position) if answer.store == self.store => vec![Output::Answered {
+                question: self.questions.remove(position),
+                answer,
+                statement,
+                signature,
+            }],
+            _ => self.close(RefusalCode::Protocol, "answer to what was not asked"),
+        }
     }
 
     /// Begins a reading if one is needed, possible, and not under way.

@@ -16,13 +16,14 @@ use offgate_core::agent::HashKey;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::credential::{CardToken, CredentialKind, Plate};
 use offgate_core::door_event::{DoorEvent, Happening};
-use offgate_core::id::{CredentialId, DoorId, PolicyId, StoreId, UserId};
+use offgate_core::id::{CredentialId, DoorId, PolicyId, QuestionId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::{Pin, PinSalt};
 use offgate_core::place::Direction;
+use offgate_core::question::{Answer, Question, Said};
 use offgate_core::ruling::{Ruled, Ruling, Seal};
 use offgate_core::table::Table;
-use offgate_core::table::admission::{Holder, Presented, Reason};
+use offgate_core::table::admission::{ClockTrust, Holder, Presented, Reason};
 use offgate_core::table::entry::{
     DoorEntry, Entry, EntryKind, KeypadEntry, PolicyEntry, RulingEntry, ScheduleEntry, SiteEntry,
     TableHash, UserEntry, WhenCutOff,
@@ -39,6 +40,7 @@ use offgate_link::message::{
     DoorName, EVENTS_LIMIT, LIST_LIMIT, RefusalCode, TEXT_LIMIT, ToAgent, ToServer, WireEpoch,
     WireKey,
 };
+use offgate_link::question;
 use offgate_link::{HEARTBEAT, PROTOCOL, SILENCE, frame, identity, reconnect};
 use serde_json::{Value, json};
 
@@ -330,6 +332,7 @@ const fn to_server_name(message: &ToServer) -> &'static str {
         ToServer::Witness { .. } => "witness",
         ToServer::Doubted { .. } => "doubted",
         ToServer::Testimony { .. } => "testimony",
+        ToServer::Answer { .. } => "answer",
     }
 }
 
@@ -384,7 +387,40 @@ fn to_server() -> Vec<ToServer> {
         ToServer::Testimony {
             rulings: vec![Entry::Ruling(ruling()).encode().into()],
         },
+        ToServer::Answer {
+            signature: key.sign(&question::statement(&answer())).into(),
+            statement: question::statement(&answer()).into(),
+        },
     ]
+}
+
+fn asked() -> Question {
+    Question {
+        id: QuestionId::from_bytes([0x47; 16]),
+        credential: CredentialId::from_bytes(CREDENTIALS[1]),
+        sought: presented()[1].sought(&HashKey::from_bytes(KEY)),
+        door: DoorId::from_bytes(DOOR),
+        direction: Direction::In,
+    }
+}
+
+fn answer() -> Answer {
+    let said = acknowledgement();
+    Answer {
+        store: said.store,
+        epoch: said.epoch,
+        revision: said.revision,
+        hash: said.hash,
+        question: question::digest_of(&asked()),
+        credential: asked().credential,
+        door: asked().door,
+        direction: Direction::In,
+        said: Said::Refused {
+            reason: Reason::Lost,
+        },
+        at: Timestamp::from_microseconds(NOW),
+        clock: ClockTrust::Trusted,
+    }
 }
 
 /// Its name in the grammar.
@@ -401,6 +437,7 @@ const fn to_agent_name(message: &ToAgent) -> &'static str {
         ToAgent::Enrolled { .. } => "enrolled",
         ToAgent::Refused { .. } => "refused",
         ToAgent::History { .. } => "history",
+        ToAgent::Question { .. } => "question",
     }
 }
 
@@ -460,6 +497,9 @@ fn to_agent() -> Vec<ToAgent> {
                 .map(|hash| hash.0.into())
                 .collect(),
         },
+        ToAgent::Question {
+            question: (&asked()).into(),
+        },
     ]
 }
 
@@ -513,6 +553,11 @@ fn vectors() -> Value {
             "epoch_counter": 3, "epoch_nonce": hex(NONCE), "revision": 1234,
             "hash": hex(said.hash.0), "doors": [hex(DOOR)],
             "statement": hex(said.statement()), "signature": hex(key.sign(&said.statement())),
+        },
+        "answer": {
+            "seed": hex(SEED), "public_key": hex(public.0),
+            "question": hex(answer().question), "statement": hex(question::statement(&answer())),
+            "signature": hex(key.sign(&question::statement(&answer()))),
         },
         "history": {
             "leaves": leaves().iter().map(|leaf| hex(leaf.0)).collect::<Vec<_>>(),
@@ -603,14 +648,14 @@ fn the_grammar_names_every_kind_with_its_number() {
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 9, "every kind has an example");
+    assert_eq!(messages, 10, "every kind has an example");
     (messages, kinds) = (0, 0);
     for message in to_agent() {
         has(to_agent_name(&message), &message.encode());
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 11, "every kind has an example");
+    assert_eq!(messages, 12, "every kind has an example");
     for (name, entry) in entries() {
         has(name, &entry.encode());
     }

@@ -291,7 +291,8 @@ impl Connection {
                         self.came.ending = Some(ending);
                         return;
                     }
-                    agent_end::Output::LeaseFrom(_)
+                    agent_end::Output::Answer { .. }
+                    | agent_end::Output::LeaseFrom(_)
                     | agent_end::Output::ServerTime(_)
                     | agent_end::Output::Doors(_)
                     | agent_end::Output::Addresses(_)

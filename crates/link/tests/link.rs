@@ -15,13 +15,14 @@ use offgate_core::agent::{AgentKey, HashKey};
 use offgate_core::checkpoint::Checkpoint;
 use offgate_core::credential::CredentialKind;
 use offgate_core::door_event::{DoorEvent, Happening};
-use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, StoreId, UserId};
+use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, QuestionId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::place::Direction;
+use offgate_core::question::{Answer, Question, Said};
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::Table;
-use offgate_core::table::admission::{Holder, Reason};
-use offgate_core::table::entry::{Entry, EntryKey, TableHash, UserEntry};
+use offgate_core::table::admission::{ClockTrust, Holder, Reason, Sought};
+use offgate_core::table::entry::{CredentialHash, Entry, EntryKey, TableHash, UserEntry};
 use offgate_core::text::Title;
 use offgate_link::acknowledgement::{
     Acknowledgement, NotBelieved, SigningKey, enrolment_statement, verify_enrolment,
@@ -34,7 +35,8 @@ use offgate_link::identity::{
 use offgate_link::join_token::RootFingerprint;
 use offgate_link::log_key::{LogKey, NotSigned};
 use offgate_link::message::{RefusalCode, ToAgent, ToServer, WireCheckpoint, WireEpoch};
-use offgate_link::server_end::{self, ServerEnd};
+use offgate_link::question::{digest_of, verified};
+use offgate_link::server_end::{self, QUESTIONS, ServerEnd};
 use proptest::prelude::*;
 
 use log::Log;
@@ -134,6 +136,10 @@ fn to_server() -> Vec<ToServer> {
         ToServer::Doubted {
             held: wire_checkpoint(),
         },
+        ToServer::Answer {
+            statement: vec![1, 2, 3].into(),
+            signature: [7; 64].into(),
+        },
     ]
 }
 
@@ -185,6 +191,9 @@ fn to_agent() -> Vec<ToAgent> {
         ToAgent::History {
             signed: vec![1, 2, 3].into(),
             proof: vec![[4; 32].into()],
+        },
+        ToAgent::Question {
+            question: (&question(1)).into(),
         },
     ]
 }
@@ -539,6 +548,7 @@ struct Agent {
     projection: Projection,
     confirmed: Option<Revision>,
     leases: u64,
+    answers: u64,
 }
 
 const HASH_KEY: HashKey = HashKey::from_bytes([3; 32]);
@@ -566,6 +576,7 @@ impl Agent {
             },
             confirmed: None,
             leases: 0,
+            answers: 0,
         }
     }
 
@@ -642,6 +653,12 @@ impl Agent {
                         signature,
                     });
                 }
+                agent_end::Output::Answer { question, held } => {
+                    let memory = self.memory.as_ref().map(|(_, held)| *held);
+                    assert!(memory.is_none_or(|memory| memory == held), "what decides");
+                    self.to_server
+                        .push_back(answered(&self.key, &question, held));
+                }
                 agent_end::Output::LeaseFrom(_) => self.leases += 1,
                 agent_end::Output::Witness(checkpoint) => self.seen = Some(checkpoint),
                 agent_end::Output::Close(ending) => {
@@ -707,11 +724,48 @@ impl Agent {
                     self.cut();
                     return;
                 }
+                server_end::Output::Answered { .. } => self.answers += 1,
                 server_end::Output::Witnessed(_)
                 | server_end::Output::Renewed
                 | server_end::Output::Store { .. } => {}
             }
         }
+    }
+}
+
+fn question(number: u8) -> Question {
+    Question {
+        id: QuestionId::from_bytes([number; 16]),
+        credential: CredentialId::from_bytes([1; 16]),
+        sought: Sought {
+            kind: CredentialKind::NfcCard,
+            hash: CredentialHash([2; 16]),
+        },
+        door: door(11),
+        direction: Direction::In,
+    }
+}
+
+/// What an agent with this table and key says to it.
+fn answered(key: &SigningKey, question: &Question, held: Held) -> ToServer {
+    let statement = offgate_link::question::statement(&Answer {
+        store: held.store,
+        epoch: held.epoch,
+        revision: held.revision,
+        hash: held.hash,
+        question: digest_of(question),
+        credential: question.credential,
+        door: question.door,
+        direction: question.direction,
+        said: Said::Refused {
+            reason: Reason::Deactivated,
+        },
+        at: Timestamp::from_seconds(1_800_000_000),
+        clock: ClockTrust::Trusted,
+    });
+    ToServer::Answer {
+        signature: key.sign(&statement).into(),
+        statement: statement.into(),
     }
 }
 
@@ -775,6 +829,8 @@ fn step(random: &mut Random, agent: &mut Agent, log: &mut Log<'_>, now: Duration
         17 => {
             agent.tell_agent(agent_end::Input::Tick, now);
             agent.tell_server(server_end::Input::Tick(Timestamp::from_seconds(0)), now);
+            let question = question(random.next() as u8);
+            agent.tell_server(server_end::Input::Ask(question), now);
         }
         18 if random.one_in(8) => agent.crash(),
         19 if random.one_in(8) => agent.cut(),
@@ -789,7 +845,7 @@ fn step(random: &mut Random, agent: &mut Agent, log: &mut Log<'_>, now: Duration
 #[test]
 fn whatever_the_network_does_an_acknowledgement_is_durable_and_all_end_equal() {
     let authority = store_keys(1);
-    let mut leases = 0;
+    let (mut leases, mut answers) = (0, 0);
     for seed in 0..deep("OFFGATE_DEEP_SEEDS", 400) {
         let mut random = Random(seed);
         let root = authority.fingerprint();
@@ -832,8 +888,10 @@ fn whatever_the_network_does_an_acknowledgement_is_durable_and_all_end_equal() {
             assert_eq!(table.hash(), agent.projection.table.hash(), "seed {seed}");
             assert_eq!(agent.confirmed, Some(held.revision), "seed {seed}");
             leases += agent.leases;
+            answers += agent.answers;
         }
     }
+    assert!(answers > 800, "questions were answered: {answers}");
     assert!(leases > 800, "leases were renewed: {leases}");
 }
 
@@ -912,6 +970,178 @@ fn lies_end_the_conversation() {
     assert!(
         matches!(believed[..], [server_end::Output::Acknowledged { .. }]),
         "{believed:?}"
+    );
+}
+
+/// A server's end in the midst of a conversation with the agent that has this key.
+fn speaking(key: &SigningKey, log: &Log<'_>, now: Duration) -> ServerEnd {
+    let who = server_end::Agent {
+        key: key.public(),
+        doors: vec![],
+        addresses: ServerAddresses::default(),
+    };
+    let mut server = ServerEnd::new(who, STORE, EPOCH, Timestamp::from_seconds(0), now);
+    let hello = ToServer::Hello {
+        versions: vec![1],
+        software: String::new(),
+        store: None,
+        epoch: None,
+        revision: 0,
+        hash: [0; 32].into(),
+        checkpoint: None,
+    };
+    assert_eq!(server.may_ask(), 0, "not before it knows who is there");
+    server.handle(server_end::Input::Message(hello), now);
+    server.handle(server_end::Input::History(log.history(None)), now);
+    assert_eq!(server.may_ask(), 0, "not before the agent believes it");
+    server.handle(
+        server_end::Input::Message(ToServer::Pong { revision: 0 }),
+        now,
+    );
+    server
+}
+
+#[test]
+fn only_an_answer_to_what_was_asked_and_signed_by_who_was_asked_is_believed() {
+    let now = Duration::from_secs(1);
+    let authority = store_keys(1);
+    let log = young_log(&authority);
+    let [key, stranger] = [8, 9].map(|number| SigningKey::from_seed(&[number; 32]).expect("a key"));
+    let held = Held {
+        store: STORE,
+        epoch: EPOCH,
+        revision: Revision::new(5),
+        hash: TableHash([7; 32]),
+    };
+    let asked = || {
+        let mut server = speaking(&key, &log, now);
+        let said = server.handle(server_end::Input::Ask(question(1)), now);
+        let expected = ToAgent::Question {
+            question: (&question(1)).into(),
+        };
+        assert_eq!(said, [server_end::Output::Send(expected)]);
+        server
+    };
+    let hear =
+        |server: &mut ServerEnd, message| server.handle(server_end::Input::Message(message), now);
+    let mut server = asked();
+    let again = server.handle(server_end::Input::Ask(question(1)), now);
+    assert_eq!(again, [], "asked already");
+    let believed = hear(&mut server, answered(&key, &question(1), held));
+    let [
+        server_end::Output::Answered {
+            question: of,
+            answer,
+            ..
+        },
+    ] = &believed[..]
+    else {
+        panic!("{believed:?}")
+    };
+    assert_eq!(
+        (*of, answer.revision, answer.hash),
+        (question(1), held.revision, held.hash)
+    );
+    let closes = |outputs: &[server_end::Output]| {
+        outputs.contains(&server_end::Output::Close(RefusalCode::Protocol))
+    };
+    // Said twice: the second time nobody asked.
+    assert!(closes(&hear(
+        &mut server,
+        answered(&key, &question(1), held)
+    )));
+    let another_store = Held {
+        store: StoreId::from_bytes([9; 16]),
+        ..held
+    };
+    let mut another_door = question(1);
+    another_door.door = door(12);
+    let mut another_credential = question(1);
+    another_credential.credential = CredentialId::from_bytes([2; 16]);
+    let mut another_side = question(1);
+    another_side.direction = Direction::Out;
+    let mut another_card = question(1);
+    another_card.sought.hash = CredentialHash([3; 16]);
+    for lie in [
+        answered(&stranger, &question(1), held),
+        answered(&key, &question(2), held),
+        answered(&key, &another_door, held),
+        answered(&key, &another_credential, held),
+        answered(&key, &another_side, held),
+        answered(&key, &another_card, held),
+        answered(&key, &question(1), another_store),
+        ToServer::Answer {
+            statement: vec![].into(),
+            signature: [0; 64].into(),
+        },
+    ] {
+        assert!(closes(&hear(&mut asked(), lie.clone())), "{lie:?}");
+    }
+    // So many at once, and no more.
+    let mut server = speaking(&key, &log, now);
+    for number in 0..=QUESTIONS as u8 {
+        let sent = server.handle(server_end::Input::Ask(question(number)), now);
+        assert_eq!(sent.is_empty(), usize::from(number) == QUESTIONS);
+    }
+    assert_eq!(server.may_ask(), 0);
+    hear(&mut server, answered(&key, &question(3), held));
+    assert_eq!(server.may_ask(), 1);
+}
+
+#[test]
+fn an_answer_has_one_encoding_and_its_signature_is_for_nothing_else() {
+    let key = SigningKey::from_seed(&[8; 32]).expect("a key");
+    let held = Held {
+        store: STORE,
+        epoch: EPOCH,
+        revision: Revision::new(300),
+        hash: TableHash([7; 32]),
+    };
+    let ToServer::Answer {
+        statement,
+        signature,
+    } = answered(&key, &question(1), held)
+    else {
+        panic!("an answer")
+    };
+    let answer = verified(&key.public(), &statement, &signature).expect("signed");
+    for said in [
+        Said::Granted {
+            holder: CredentialId::from_bytes([9; 16]),
+        },
+        Said::WayOut,
+    ]
+    .into_iter()
+    .chain(Reason::ALL.map(|reason| Said::Refused { reason }))
+    {
+        for clock in [ClockTrust::Trusted, ClockTrust::Untrusted] {
+            let answer = Answer {
+                said,
+                clock,
+                ..answer
+            };
+            let bytes = offgate_link::question::statement(&answer);
+            let read = verified(&key.public(), &bytes, &key.sign(&bytes));
+            assert_eq!(read, Ok(answer));
+        }
+    }
+    for at in 0..statement.len() {
+        let mut flipped = statement.to_vec();
+        flipped[at] ^= 1;
+        assert_eq!(
+            verified(&key.public(), &flipped, &signature),
+            Err(NotBelieved::Signature)
+        );
+        // Signed anew by the agent itself, other bytes are another answer or none.
+        if let Ok(other) = verified(&key.public(), &flipped, &key.sign(&flipped)) {
+            assert_ne!(other, answer);
+        }
+        let cut = &statement[..at];
+        assert!(verified(&key.public(), cut, &key.sign(cut)).is_err());
+    }
+    assert_eq!(
+        Acknowledgement::verify(&key.public(), &statement, &signature),
+        Err(NotBelieved::Malformed)
     );
 }
 

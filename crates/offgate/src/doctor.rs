@@ -16,6 +16,7 @@ use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
 use offgate_store::backup::Shelf;
 
 use crate::books::{has_data, open_store};
+use crate::command::user::ask::alarms;
 use crate::exit::Failure;
 use crate::moment::{shown, zone};
 use crate::record::{Format, List, Record};
@@ -108,6 +109,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             time(&mut findings, &reader, clock.now());
             database(&mut findings, &reader);
             history(&mut findings, &reader)?;
+            answers(&mut findings, &reader)?;
             backups(&mut findings, &reader, config, clock.now())?;
             mail(&mut findings, &reader, clock.now())?;
             restored(&mut findings, &reader)?;
@@ -134,6 +136,23 @@ fn history(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
     }
     if doubts.is_empty() {
         findings.add("history", Health::Well, "no agent has seen another");
+    }
+    Ok(())
+}
+
+/// Doors are asked about everybody who is refused.
+fn answers(findings: &mut Findings, reader: &Reader) -> Result<(), Failure> {
+    const WHAT: &str = "doors' answers";
+    let alarms = alarms(reader, &zone(reader)?)?;
+    if alarms.is_empty() {
+        findings.add(
+            WHAT,
+            Health::Well,
+            "no door said that it would admit who must be refused",
+        );
+    }
+    for words in alarms {
+        findings.add(WHAT, Health::Wrong, words);
     }
     Ok(())
 }

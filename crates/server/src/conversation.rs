@@ -11,12 +11,14 @@ use offgate_core::checkpoint::Checkpoint;
 use offgate_core::command::Command;
 use offgate_core::id::CommandId;
 use offgate_core::parameters::Revision;
+use offgate_core::question;
 use offgate_core::records::Records as _;
 use offgate_core::ruling::Ruling;
 use offgate_core::table::entry::RulingEntry;
 use offgate_link::frame;
 use offgate_link::message::{Seen, ToServer};
-use offgate_link::server_end::{self, History, Input, Output, ServerEnd, Table};
+use offgate_link::server_end::{self, History, Input, Output, QUESTIONS, ServerEnd, Table};
+use offgate_store::questions::NewAnswer;
 use offgate_store::{Heard, Outcome, Receipt, StoreError, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
@@ -71,6 +73,16 @@ struct Talk<'s> {
     started: Instant,
     /// The head of the agent's table when it was last looked at.
     head: Option<Revision>,
+    questions: Questions,
+}
+
+/// Whether there may be something to ask the agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Questions {
+    /// Not since it was last looked.
+    None,
+    /// There may be.
+    Perhaps,
 }
 
 async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), Over> {
@@ -100,6 +112,7 @@ async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), 
         end,
         started: Instant::now(),
         head: None,
+        questions: Questions::Perhaps,
     };
     let mut changed = shared.store.changed();
     let mut decoder = frame::Decoder::default();
@@ -120,6 +133,7 @@ async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), 
                         Err(_) => Input::Malformed,
                     };
                     talk.handle(input).await?;
+                    talk.ask().await?;
                 }
             }
             woken = changed.changed() => {
@@ -127,6 +141,8 @@ async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), 
                     return Ok(());
                 }
                 talk.look().await?;
+                talk.questions = Questions::Perhaps;
+                talk.ask().await?;
             }
             _ = tick.tick() => talk.handle(Input::Tick(shared.clock.now())).await?,
         }
@@ -146,6 +162,21 @@ impl Talk<'_> {
         if head != self.head {
             self.head = head;
             self.handle(Input::Woken).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the agent what is to be asked, as far as it may be asked now.
+    async fn ask(&mut self) -> Result<(), Over> {
+        if self.questions == Questions::None || self.end.may_ask() == 0 {
+            return Ok(());
+        }
+        self.questions = Questions::None;
+        let now = self.shared.clock.now();
+        let reader = self.shared.store.read();
+        // What it has not answered yet is among them, and is not asked again.
+        for question in reader.open_questions(self.agent.id, QUESTIONS, now)? {
+            self.handle(Input::Ask(question)).await?;
         }
         Ok(())
     }
@@ -177,6 +208,8 @@ impl Talk<'_> {
                     };
                     let store = &self.shared.store;
                     store.record_acknowledgement(self.agent.id, receipt).await?;
+                    // It is asked about what it has confirmed.
+                    self.questions = Questions::Perhaps;
                 }
                 Output::Prove(size) => {
                     let history = self.history(size)?;
@@ -206,6 +239,30 @@ impl Talk<'_> {
                         let stored = Input::EventsStored(up_to);
                         outputs.extend(self.end.handle(stored, self.started.elapsed()));
                     }
+                }
+                Output::Answered {
+                    question,
+                    answer,
+                    statement,
+                    signature,
+                } => {
+                    let verdict = answer.verdict();
+                    if verdict == question::Verdict::Admits {
+                        tracing::error!(
+                            agent = %self.agent.id, door = %answer.door,
+                            credential = %answer.credential,
+                            "a door says that it would admit what must be refused"
+                        );
+                    }
+                    let answer = NewAnswer {
+                        question: question.id,
+                        verdict,
+                        statement,
+                        signature,
+                    };
+                    let store = &self.shared.store;
+                    store.record_answer(self.agent.id, answer).await?;
+                    self.questions = Questions::Perhaps;
                 }
                 Output::Close(_) => return Err(Over::Protocol),
             }

@@ -4,6 +4,7 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a test that cannot be set up has failed"
 )]
 
@@ -30,11 +31,14 @@ use offgate_core::parameters::{Boot, Clock, Randomness, Revision, Timestamp, Upt
 use offgate_core::pin::{Pin, PinCandidate};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
+use offgate_core::question;
 use offgate_core::records::Records as _;
+use offgate_core::table::admission::Reason;
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
 use offgate_core::tree::TreeHash;
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_server::{Keys, LogSigner, Making, ServerSettings, one_time_link};
+use offgate_store::questions::NewAnswer;
 use offgate_store::sign_in::LinkPurpose;
 use offgate_store::{Heard, Outcome, Store, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -479,6 +483,57 @@ async fn everybody_chooses_their_own_alerts() {
     assert_eq!(ticked(&page), ["stopped-credential-tried"]);
     let mail = house.get("/system/mail").await;
     assert!(mail.starts_with("HTTP/1.1 403"), "{mail}");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_door_answers_is_told_and_an_answer_that_admits_is_an_alarm() {
+    let house = House::new().await;
+    let person = format!("/users/{GONE}");
+    let alarm = "says that it would open for the card of Zoë";
+    let answer = async |verdict| {
+        let asked = house.post(&format!("{person}/ask"), "").await;
+        assert!(asked.starts_with("HTTP/1.1 303"), "{asked}");
+        let open = house
+            .store
+            .read()
+            .open_questions(AGENT, 9, house.clock.now());
+        let [question] = open.expect("an answer")[..] else {
+            panic!("one question")
+        };
+        let waits = house.get(&person).await;
+        assert!(waits.contains("Asked; 1 answer is awaited."), "{waits}");
+        let answer = NewAnswer {
+            question: question.id,
+            verdict,
+            statement: vec![1],
+            signature: [2; 64],
+        };
+        let kept = house.store.record_answer(AGENT, answer).await;
+        kept.expect("kept");
+        house.clock.0.fetch_add(1_000_000, Ordering::SeqCst);
+    };
+    answer(question::Verdict::Admits).await;
+    let today = house.get("/").await;
+    assert_eq!(today.matches(alarm).count(), 1, "{today}");
+    let mut different = Vec::new();
+    if !House::is_as_it_was("deactivated-would-open", &house.get(&person).await) {
+        different.push("deactivated-would-open");
+    }
+    answer(question::Verdict::Refuses(Reason::Deactivated)).await;
+    assert_eq!(house.get("/").await.matches(alarm).count(), 0);
+    if !House::is_as_it_was("deactivated-asked", &house.get(&person).await) {
+        different.push("deactivated-asked");
+    }
+    all_as_they_were(&different);
+    // Nobody asks about somebody whom nothing is to be refused.
+    let asked = house.post(&format!("/users/{USER}/ask"), "").await;
+    assert!(asked.starts_with("HTTP/1.1 303"), "{asked}");
+    let open = house
+        .store
+        .read()
+        .open_questions(AGENT, 9, house.clock.now());
+    assert_eq!(open.expect("an answer"), []);
     house.running.stop().await;
 }
 

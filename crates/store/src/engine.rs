@@ -23,6 +23,7 @@ use offgate_core::tree::TreeHash;
 use crate::alerts::KeptTries;
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
+use crate::questions::{NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// Which store this is.
@@ -216,6 +217,29 @@ pub trait Batch: Records<Error = StoreError> {
         &mut self,
         agent: AgentId,
         receipt: &Receipt,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Refusals that an agent has not confirmed, the latest first, at most some thousands.
+    fn waiting_refusals(&self, agent: AgentId) -> Result<Vec<WaitingRefusal>, StoreError>;
+    /// Whether a door has confirmed a refusal.
+    fn is_confirmed(&self, refusal: &WaitingRefusal) -> Result<bool, StoreError>;
+    /// What somebody holds that must be refused.
+    fn refused(&self, user: UserId) -> Result<Vec<RefusedCredential>, StoreError>;
+    /// The doors that count for a refusal and have an agent, with that agent.
+    fn doors_to_ask(
+        &self,
+        user: UserId,
+        refusal: Revision,
+    ) -> Result<Vec<(DoorId, AgentId)>, StoreError>;
+    /// Puts a question to a door, unless the same one is open or too many are. Says whether it
+    /// waits now.
+    fn ask(&mut self, question: &NewQuestion, now: Timestamp) -> Result<bool, StoreError>;
+    /// Keeps an answer of an agent in the place of its question. One to a question that is gone is
+    /// dropped.
+    fn answered(
+        &mut self,
+        agent: AgentId,
+        answer: &NewAnswer,
         now: Timestamp,
     ) -> Result<(), StoreError>;
     /// Keeps what an agent tells of its doors, each event once; `lost` is how many it had to drop

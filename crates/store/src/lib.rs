@@ -17,6 +17,7 @@ mod error;
 pub mod exposed_pins;
 pub mod outbox;
 mod projection;
+pub mod questions;
 mod reader;
 pub mod sign_in;
 mod sqlite;

@@ -22,6 +22,7 @@ use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
+use offgate_core::question::Question;
 use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{DoorEntry, EntryKey};
@@ -35,10 +36,11 @@ use crate::engine::{RestoreRecord, TableHead};
 use crate::error::StoreError;
 use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
 use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
+use crate::questions::{KeptAnswer, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure,
-    exposed_pins, log_tree, mail, restores, sign_in, tables, users,
+    exposed_pins, log_tree, mail, questions, restores, sign_in, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -366,6 +368,37 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<FailedLetter>, StoreError> {
         self.with(|rows| mail::failed(rows.connection, before, limit))
+    }
+
+    /// What somebody holds that must be refused, and by which change.
+    pub fn refused(&self, user: UserId) -> Result<Vec<RefusedCredential>, StoreError> {
+        self.with(|rows| questions::refused(rows, user))
+    }
+
+    /// What an agent is to be asked, the first first.
+    pub fn open_questions(
+        &self,
+        agent: AgentId,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Question>, StoreError> {
+        self.with(|rows| questions::open(rows, agent, limit, now))
+    }
+
+    /// How many questions about somebody wait for their answers.
+    pub fn open_question_count(&self, user: UserId, now: Timestamp) -> Result<u64, StoreError> {
+        self.with(|rows| questions::count_open(rows.connection, user, now))
+    }
+
+    /// What doors answered about a refusal, in the order in which it came.
+    pub fn answers(&self, user: UserId, refusal: Revision) -> Result<Vec<KeptAnswer>, StoreError> {
+        self.with(|rows| questions::answers(rows.connection, user, refusal))
+    }
+
+    /// Answers by which a door would open for somebody who is refused, the last first, at most a
+    /// hundred: each is an alarm, until the door says something else.
+    pub fn admitting_answers(&self) -> Result<Vec<KeptAnswer>, StoreError> {
+        self.with(questions::admitting)
     }
 
     /// The last revision an agent has acknowledged.

@@ -9,7 +9,7 @@ use offgate_core::actor::Actor;
 use offgate_core::alert::Alert;
 use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
-use offgate_core::id::{AgentId, CommandId, LetterId};
+use offgate_core::id::{AgentId, CommandId, LetterId, UserId};
 use offgate_core::mail::Posting;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use rusqlite::Connection;
@@ -21,6 +21,7 @@ use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Engine as _, Heard, Purpose, Receipt, StoreIdentity, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
+use crate::questions::NewAnswer;
 use crate::reader::Reader;
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::sqlite::{DATABASE_FILE, Sqlite, older_copy, purpose};
@@ -244,6 +245,39 @@ impl Store {
         receipt: Receipt,
     ) -> Result<(), StoreError> {
         self.note(Job::Acknowledge { agent, receipt }).await
+    }
+
+    /// Has every door that counts asked whether it refuses what somebody holds that must be
+    /// refused. Says how many questions wait for their answers: of doors that are cut off too, for a
+    /// while.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn ask_doors(&self, user: UserId) -> Result<usize, StoreError> {
+        let asked = self.ask(Job::AskDoors(user))?;
+        questions(asked.await.unwrap_or(Err(StoreError::OutcomeUnknown)))
+    }
+
+    /// As [`Self::ask_doors`], for callers without a runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_doors_blocking(&self, user: UserId) -> Result<usize, StoreError> {
+        let asked = self.ask(Job::AskDoors(user))?;
+        questions(
+            asked
+                .blocking_recv()
+                .unwrap_or(Err(StoreError::OutcomeUnknown)),
+        )
+    }
+
+    /// Keeps an agent's signed answer, which the caller has verified.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_answer(&self, agent: AgentId, answer: NewAnswer) -> Result<(), StoreError> {
+        let answer = Box::new(answer);
+        self.note(Job::Answered { agent, answer }).await
     }
 
     /// Notes that an agent was heard.
@@ -522,19 +556,27 @@ fn outcome(answer: Result<Answer, StoreError>) -> Result<Outcome, StoreError> {
     }
 }
 
+fn questions(answer: Result<Answer, StoreError>) -> Result<usize, StoreError> {
+    match answer? {
+        Answer::Asked(questions) => Ok(questions),
+        _ => Err(StoreError::OutcomeUnknown),
+    }
+}
+
 /// Notices what other processes (the command line) wrote, until the store is closed.
 fn watch_others(readers: &Weak<Readers>, pulses: &Pulses) {
     let mut last = None;
     while let Some(readers) = readers.upgrade() {
-        let head = readers.take().and_then(|connection| {
+        let seen = readers.take().and_then(|connection| {
             let head = crate::sqlite::tables::head(&connection);
+            let asked = crate::sqlite::questions::newest(&connection);
             readers.give_back(connection);
-            head
+            Ok((head?, asked?))
         });
         drop(readers);
-        // A head that cannot be read now is looked at again the next time.
-        if let Ok(head) = head
-            && last.replace(head).is_some_and(|last| last != head)
+        // What cannot be read now is looked at again the next time.
+        if let Ok(seen) = seen
+            && last.replace(seen).is_some_and(|last| last != seen)
         {
             pulses.changed();
         }

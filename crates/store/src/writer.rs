@@ -13,7 +13,7 @@ use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::command::Command;
 use offgate_core::door_event::DoorEvent;
-use offgate_core::id::{AgentId, CommandId, LetterId};
+use offgate_core::id::{AgentId, CommandId, LetterId, QuestionId, UserId};
 use offgate_core::log::Person;
 use offgate_core::mail::Posting;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
@@ -25,6 +25,7 @@ use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Batch, Engine, Forgotten, Heard, Receipt, Verdict, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
+use crate::questions::{NewAnswer, NewQuestion, WaitingRefusal};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// How many jobs go into one transaction.
@@ -43,6 +44,12 @@ pub(crate) enum Job {
     Acknowledge {
         agent: AgentId,
         receipt: Receipt,
+    },
+    /// Ask the doors whether they refuse somebody.
+    AskDoors(UserId),
+    Answered {
+        agent: AgentId,
+        answer: Box<NewAnswer>,
     },
     Contact {
         agent: AgentId,
@@ -87,8 +94,9 @@ impl Job {
     /// Who has to be woken when it is done.
     const fn concerns(&self) -> Concerns {
         match self {
-            Self::Command { .. } => Concerns::Doors,
+            Self::Command { .. } | Self::AskDoors(_) => Concerns::Doors,
             Self::Acknowledge { .. }
+            | Self::Answered { .. }
             | Self::Events { .. }
             | Self::ForgetEvents { .. }
             | Self::PostCheckpoint { .. }
@@ -127,6 +135,8 @@ enum Concerns {
 pub(crate) enum Answer {
     Command(Outcome),
     Noted,
+    /// How many questions wait for their answers.
+    Asked(usize),
     EventsKept(Option<u64>),
     Forgotten(usize),
     Posted(Posted),
@@ -324,6 +334,7 @@ fn perform(
             Ok(Answer::Command(carried.outcome))
         }
         Job::Acknowledge { agent, receipt } => {
+            let waiting = batch.waiting_refusals(*agent)?;
             let open = if batch.is_chosen(AlertKind::LastDoorConfirmed)? {
                 batch.open_refusals(*agent)?
             } else {
@@ -335,6 +346,12 @@ fn perform(
                     alerts::raise(batch, &alert, now, randomness)?;
                 }
             }
+            ask_who_confirmed(batch, *agent, &waiting, randomness, now)?;
+            Ok(Answer::Noted)
+        }
+        Job::AskDoors(user) => Ok(Answer::Asked(ask_doors(batch, *user, randomness, now)?)),
+        Job::Answered { agent, answer } => {
+            batch.answered(*agent, answer, now)?;
             Ok(Answer::Noted)
         }
         Job::Contact { agent, heard } => {
@@ -410,4 +427,55 @@ fn perform(
         }
         Job::UseLink(secret) => Ok(Answer::Link(batch.use_link(*secret, now)?)),
     }
+}
+
+/// Asks the doors that have just confirmed a refusal about each credential that it refuses.
+fn ask_who_confirmed(
+    batch: &mut dyn Batch,
+    agent: AgentId,
+    waiting: &[WaitingRefusal],
+    randomness: &dyn Randomness,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for refusal in waiting {
+        if !batch.is_confirmed(refusal)? {
+            continue;
+        }
+        let refused = batch.refused(refusal.user)?.into_iter();
+        for refused in refused.filter(|refused| refused.revision == refusal.revision) {
+            let question = NewQuestion {
+                id: QuestionId::random(randomness),
+                agent,
+                door: refusal.door,
+                user: refusal.user,
+                refused,
+            };
+            batch.ask(&question, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks every door that counts about everything of somebody's that must be refused. Says how many
+/// questions wait for their answers.
+fn ask_doors(
+    batch: &mut dyn Batch,
+    user: UserId,
+    randomness: &dyn Randomness,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut asked = 0;
+    for refused in batch.refused(user)? {
+        for (door, agent) in batch.doors_to_ask(user, refused.revision)? {
+            let question = NewQuestion {
+                id: QuestionId::random(randomness),
+                agent,
+                door,
+                user,
+                refused,
+            };
+            asked += usize::from(batch.ask(&question, now)?);
+        }
+    }
+    Ok(asked)
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use offgate_core::agent::HashKey;
 use offgate_core::credential::CardToken;
-use offgate_core::id::AgentId;
+use offgate_core::id::{AgentId, CredentialId, QuestionId};
 use offgate_core::pin::Pin;
 use offgate_core::table::admission::Reason;
 use offgate_core::table::entry::{DoorEntry, KeypadEntry, PolicyEntry, ScheduleEntry, UserEntry};
@@ -199,6 +199,101 @@ async fn the_lease_is_checked_at_the_moment_of_the_decision() {
         .expect("it runs");
     assert_eq!(doorway.card().await, Answer::Refused(Reason::CutOff));
     assert_eq!(doorway.strike.times(DOOR), 4);
+}
+
+#[tokio::test]
+async fn a_question_is_decided_as_a_presentation_and_leaves_no_trace() {
+    let doorway = Doorway::with(Some(table()));
+    let key = HashKey::from_bytes([6; 32]);
+    let pin = |digits: &str| {
+        let pin = Pin::parse(digits).expect("a PIN");
+        Presented::Pin(pin.digest(&PinSalt::from_bytes(SALT)))
+    };
+    let would = async |presented: Presented, direction| {
+        let question = Question {
+            id: QuestionId::from_bytes([1; 16]),
+            credential: CredentialId::from_bytes([1; 16]),
+            sought: presented.sought(&key),
+            door: DOOR,
+            direction,
+        };
+        doorway.decisions.question(question).await.expect("it runs")
+    };
+    let refused = |reason| Said::Refused { reason };
+    let known = || card("04A1B2C3");
+    assert_eq!(
+        would(known(), Direction::In).await.said,
+        refused(Reason::CutOff)
+    );
+    assert_eq!(would(known(), Direction::Out).await.said, Said::WayOut);
+    doorway
+        .decisions
+        .renewed(Duration::from_secs(1_000))
+        .expect("room");
+    // The second of the two that this person holds.
+    let holder = CredentialId::from_bytes([2; 16]);
+    let asked = would(known(), Direction::In).await;
+    assert_eq!(asked.said, Said::Granted { holder });
+    assert_eq!(asked.hash, table().hash(), "of the table that decides");
+    assert_eq!(asked.at, Timestamp::from_seconds(5_000_000));
+    assert_eq!(asked.clock, ClockTrust::Untrusted);
+    doorway
+        .decisions
+        .told(Timestamp::from_seconds(5_000_000))
+        .expect("room");
+    assert_eq!(
+        would(known(), Direction::In).await.clock,
+        ClockTrust::Trusted
+    );
+    // However often: a keypad is not slowed by being asked.
+    for _ in 0..20 {
+        assert_eq!(
+            would(pin("0000"), Direction::In).await.said,
+            refused(Reason::Unknown)
+        );
+    }
+    assert!(matches!(
+        would(pin("739156"), Direction::In).await.said,
+        Said::Granted { .. }
+    ));
+    assert_eq!(doorway.strike.times(DOOR), 0, "nothing was opened");
+    assert_eq!(doorway.recorder.after(0, 99).await.events.len(), 0);
+    // Nor does a right one that was asked about clear the count of wrong ones.
+    for _ in 0..3 {
+        assert_eq!(doorway.pin("0000").await, Answer::Refused(Reason::Unknown));
+    }
+    for digits in ["739156", "0000"] {
+        assert_eq!(
+            would(pin(digits), Direction::In).await.said,
+            refused(Reason::TooManyAttempts)
+        );
+    }
+    assert_eq!(
+        doorway.pin("739156").await,
+        Answer::Refused(Reason::TooManyAttempts)
+    );
+    let mut deactivated = table();
+    deactivated.put(user(1));
+    doorway
+        .decisions
+        .replace(Box::new(deactivated))
+        .await
+        .expect("it runs");
+    assert_eq!(
+        would(known(), Direction::In).await.said,
+        refused(Reason::Deactivated)
+    );
+    let doorway = Doorway::with(None);
+    let question = Question {
+        id: QuestionId::from_bytes([1; 16]),
+        credential: holder,
+        sought: known().sought(&key),
+        door: DOOR,
+        direction: Direction::In,
+    };
+    let asked = doorway.decisions.question(question).await.expect("it runs");
+    assert_eq!(asked.said, refused(Reason::CutOff), "no table, no way in");
+    assert_eq!(asked.hash, TableHash::EMPTY);
 }
 
 #[tokio::test]

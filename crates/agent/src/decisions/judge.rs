@@ -8,15 +8,16 @@ use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::DoorId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::Direction;
+use offgate_core::question::{Question, Said};
 use offgate_core::table::Table;
 use offgate_core::table::admission::{
-    self, Decision, DoorState, Holder, Keypad, Lockdown, Presented, Reason,
+    self, Decision, DoorState, Holder, Keypad, Lockdown, Presented, Reason, Sought,
 };
 use offgate_core::table::entry::{EntryKey, RulingEntry, TableHash};
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
 use offgate_link::agent_end::Testimony;
 
-use super::{Changed, DiskState, EntryChange, Look, Surroundings};
+use super::{Asked, Changed, DiskState, EntryChange, Look, Surroundings};
 use crate::clock::WallTrust;
 use crate::reader::{Answer, Offered};
 
@@ -64,21 +65,8 @@ impl Judge {
             Ok(presented) => presented.kind(),
             Err(offered) => offered.kind(),
         };
-        let keypad = match (kind, direction) {
-            (CredentialKind::Pin, Direction::In) => self.keypad(door, boot),
-            _ => Keypad::Ready,
-        };
-        let happening = match direction {
-            Direction::Out => Happening::WayOut {
-                holder: self.holder_on_the_way_out(door, presented, now),
-            },
-            // Not judged at all: an answer of any other kind would tell right from wrong.
-            Direction::In if keypad == Keypad::Slowed => Happening::Refused {
-                reason: Reason::TooManyAttempts,
-                holder: None,
-            },
-            Direction::In => self.judge(door, presented, boot, now),
-        };
+        let keypad = self.keypad(kind, door, direction, boot);
+        let happening = self.would(door, direction, kind, self.sought(presented), boot, now);
         let answer = match happening {
             Happening::Granted { .. } | Happening::WayOut { .. } => Answer::Granted,
             Happening::Refused { reason, .. } => Answer::Refused(reason),
@@ -110,21 +98,90 @@ impl Judge {
         self.table.as_ref()
     }
 
-    fn keypad(&self, door: DoorId, boot: Duration) -> Keypad {
-        self.keypads
-            .get(&door)
-            .map_or(Keypad::Ready, |delay| delay.state(boot))
+    /// What would be decided if this were presented now. Changes nothing, and nobody hears of it.
+    pub(super) fn question(&self, question: &Question) -> Asked {
+        let boot = self.surroundings.boot_clock.now();
+        let now = self.surroundings.clock.now();
+        let Question {
+            door,
+            direction,
+            sought,
+            ..
+        } = *question;
+        let said = match self.would(door, direction, sought.kind, Some(sought), boot, now) {
+            Happening::Granted { holder, .. } => Said::Granted {
+                holder: holder.credential,
+            },
+            Happening::WayOut { .. } => Said::WayOut,
+            Happening::Refused { reason, .. } => Said::Refused { reason },
+            Happening::KeypadSlowed => Said::Refused {
+                reason: Reason::TooManyAttempts,
+            },
+        };
+        Asked {
+            said,
+            hash: self.table.as_ref().map_or(TableHash::EMPTY, Table::hash),
+            at: now,
+            clock: self.trust.of(now, boot),
+        }
+    }
+
+    /// The decision. What is done about it is for whoever asks: presenting and being asked differ in
+    /// nothing before that.
+    fn would(
+        &self,
+        door: DoorId,
+        direction: Direction,
+        kind: CredentialKind,
+        sought: Option<Sought>,
+        boot: Duration,
+        now: Timestamp,
+    ) -> Happening {
+        match direction {
+            Direction::Out => Happening::WayOut {
+                holder: self.holder_on_the_way_out(door, sought, now),
+            },
+            // Not judged at all: an answer of any other kind would tell right from wrong.
+            Direction::In if self.keypad(kind, door, direction, boot) == Keypad::Slowed => {
+                Happening::Refused {
+                    reason: Reason::TooManyAttempts,
+                    holder: None,
+                }
+            }
+            Direction::In => self.judge(door, sought, boot, now),
+        }
+    }
+
+    /// What the table is searched for. None without a table, or without what it takes to search it.
+    fn sought(&self, presented: Result<Presented, Offered>) -> Option<Sought> {
+        Some(presented.ok()?.sought(self.table.as_ref()?.hash_key()))
+    }
+
+    fn keypad(
+        &self,
+        kind: CredentialKind,
+        door: DoorId,
+        direction: Direction,
+        boot: Duration,
+    ) -> Keypad {
+        match (kind, direction) {
+            (CredentialKind::Pin, Direction::In) => self
+                .keypads
+                .get(&door)
+                .map_or(Keypad::Ready, |delay| delay.state(boot)),
+            _ => Keypad::Ready,
+        }
     }
 
     fn holder_on_the_way_out(
         &self,
         door: DoorId,
-        presented: Result<Presented, Offered>,
+        sought: Option<Sought>,
         now: Timestamp,
     ) -> Option<Holder> {
-        let (table, presented) = (self.table.as_ref()?, presented.ok()?);
+        let (table, sought) = (self.table.as_ref()?, sought?);
         let state = DoorState::ORDINARY;
-        match admission::admit(table, state, &presented, door, Direction::Out, now) {
+        match admission::admit_sought(table, state, sought, door, Direction::Out, now) {
             Decision::WayOut(holder) | Decision::Refused { holder, .. } => holder,
             Decision::Granted { holder, .. } => Some(holder),
         }
@@ -133,12 +190,12 @@ impl Judge {
     fn judge(
         &self,
         door: DoorId,
-        presented: Result<Presented, Offered>,
+        sought: Option<Sought>,
         boot: Duration,
         now: Timestamp,
     ) -> Happening {
         // Without a table, or without what it takes to read it, the door is as good as cut off.
-        let (Some(table), Ok(presented)) = (&self.table, presented) else {
+        let (Some(table), Some(sought)) = (&self.table, sought) else {
             return Happening::Refused {
                 reason: Reason::CutOff,
                 holder: None,
@@ -150,7 +207,7 @@ impl Judge {
             keypad: Keypad::Ready,
             clock: self.trust.of(now, boot),
         };
-        match admission::admit(table, state, &presented, door, Direction::In, now) {
+        match admission::admit_sought(table, state, sought, door, Direction::In, now) {
             Decision::Granted { holder, policy } => Happening::Granted { holder, policy },
             Decision::WayOut(holder) => Happening::WayOut { holder },
             Decision::Refused { reason, holder } => Happening::Refused { reason, holder },

@@ -18,8 +18,9 @@ use offgate_core::id::DoorId;
 use offgate_core::parameters::{Clock, Timestamp};
 use offgate_core::pin::PinSalt;
 use offgate_core::place::Direction;
+use offgate_core::question::{Question, Said};
 use offgate_core::table::Table;
-use offgate_core::table::admission::Presented;
+use offgate_core::table::admission::{ClockTrust, Presented};
 use offgate_core::table::entry::{Entry, EntryKey, RulingEntry, TableHash};
 use offgate_link::agent_end::Testimony;
 use tokio::sync::{Semaphore, oneshot};
@@ -76,6 +77,17 @@ pub struct Look {
     pub lease_left: Duration,
 }
 
+/// What would be decided, and by what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) said: Said,
+    /// Of the table that decided.
+    pub(crate) hash: TableHash,
+    /// The time of day, and whether it is believed.
+    pub(crate) at: Timestamp,
+    pub(crate) clock: ClockTrust,
+}
+
 enum Request {
     Decide {
         door: DoorId,
@@ -83,6 +95,10 @@ enum Request {
         /// With the PIN's digest; none if there is no salt to digest it with.
         presented: Result<Presented, Offered>,
         answer: oneshot::Sender<Answer>,
+    },
+    Question {
+        question: Box<Question>,
+        answer: oneshot::Sender<Asked>,
     },
     Change {
         changes: Vec<EntryChange>,
@@ -191,6 +207,13 @@ impl Decisions {
         .await
     }
 
+    /// What would be decided now. Opens nothing, counts no attempt, and is no event.
+    pub(crate) async fn question(&self, question: Question) -> Result<Asked, Unavailable> {
+        let question = Box::new(question);
+        self.ask(|answer| Request::Question { question, answer })
+            .await
+    }
+
     /// Changes the table, if that leads to this hash.
     pub(crate) async fn change(
         &self,
@@ -260,6 +283,9 @@ fn run(mut judge: Judge, requests: &Receiver<Request>) {
                 answer,
             } => {
                 let _ = answer.send(judge.decide(door, direction, presented));
+            }
+            Request::Question { question, answer } => {
+                let _ = answer.send(judge.question(&question));
             }
             Request::Change {
                 changes,

@@ -11,6 +11,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
+use offgate_core::question::{Answer, Question};
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::Title;
@@ -70,6 +71,8 @@ pub(crate) struct Heard {
     /// Events that arrived again although they were stored.
     pub(crate) events_again: u32,
     pub(crate) joined: Vec<AgentKey>,
+    /// What doors answered.
+    pub(crate) answers: Vec<Answer>,
     /// How often the agent said that the history is another.
     pub(crate) doubted: u32,
 }
@@ -101,6 +104,8 @@ pub(crate) struct Stub {
     rows: Mutex<(u64, Log)>,
     pub(crate) heard: watch::Sender<Heard>,
     woken: watch::Sender<u64>,
+    /// What the agent is asked last.
+    asked: watch::Sender<Option<Question>>,
     pub(crate) network: watch::Sender<Network>,
     first_join: Mutex<FirstJoin>,
     /// What every entry of the log says.
@@ -121,6 +126,7 @@ impl Stub {
             rows: Mutex::default(),
             heard: watch::Sender::default(),
             woken: watch::Sender::default(),
+            asked: watch::Sender::default(),
             network: watch::Sender::new(Network::Up),
             first_join: Mutex::new(first_join),
             entries: Mutex::new(b"as it was"),
@@ -152,6 +158,11 @@ impl Stub {
         }
         self.woken.send_replace(revision);
         Revision::new(revision)
+    }
+
+    /// Asks the agent that is connected.
+    pub(crate) fn ask(&self, question: Question) {
+        self.asked.send_replace(Some(question));
     }
 
     /// Has every entry of the log say something else.
@@ -333,6 +344,7 @@ impl Stub {
         let mut end = ServerEnd::new(agent, STORE, EPOCH, self.started.now(), boot());
         let mut decoder = frame::Decoder::default();
         let mut woken = self.woken.subscribe();
+        let mut asked = self.asked.subscribe();
         let mut network = self.network.subscribe();
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         let mut bytes = vec![0; 16 * 1024];
@@ -347,6 +359,9 @@ impl Stub {
                     }
                 }
                 _ = woken.changed() => inputs.push(Input::Woken),
+                _ = asked.changed() => {
+                    inputs.extend(asked.borrow_and_update().map(Input::Ask));
+                }
                 _ = ticks.tick() => inputs.push(Input::Tick(self.started.now())),
                 _ = network.changed() => {
                     if *network.borrow_and_update() == Network::Down { return }
@@ -398,6 +413,10 @@ impl Stub {
             } => {
                 self.heard
                     .send_modify(|heard| heard.acknowledged = Some(acknowledgement));
+                Ok(None)
+            }
+            Output::Answered { answer, .. } => {
+                self.heard.send_modify(|heard| heard.answers.push(answer));
                 Ok(None)
             }
             Output::Renewed => {

@@ -52,6 +52,24 @@ impl Presented {
         hasher.finalize_xof().fill(&mut hash);
         CredentialHash(hash)
     }
+
+    /// What a table with this key is searched for when this is presented.
+    #[must_use]
+    pub fn sought(&self, key: &HashKey) -> Sought {
+        Sought {
+            kind: self.kind(),
+            hash: self.hash(key),
+        }
+    }
+}
+
+/// What a table is searched for: all that a decision needs of what was presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// The kind of what was presented.
+    pub kind: CredentialKind,
+    /// How the table knows it.
+    pub hash: CredentialHash,
 }
 
 /// How far the door may still decide by its table.
@@ -218,11 +236,7 @@ pub enum Decision {
     },
 }
 
-/// Decides.
-///
-/// Where several people hold what was presented (a plate known to be shared), one of them being
-/// admitted is enough; otherwise the reason furthest along the order is given, and among equals
-/// that of the lowest credential id, so that no order of arrival matters.
+/// Decides what to do when this is presented; see [`admit_sought`].
 #[must_use]
 pub fn admit(
     table: &Table,
@@ -232,7 +246,25 @@ pub fn admit(
     direction: Direction,
     now: Timestamp,
 ) -> Decision {
-    let held = table.credentials.held(presented.hash(&table.hash_key));
+    let sought = presented.sought(&table.hash_key);
+    admit_sought(table, state, sought, door, direction, now)
+}
+
+/// Decides.
+///
+/// Where several people hold what was presented (a plate known to be shared), one of them being
+/// admitted is enough; otherwise the reason furthest along the order is given, and among equals
+/// that of the lowest credential id, so that no order of arrival matters.
+#[must_use]
+pub fn admit_sought(
+    table: &Table,
+    state: DoorState,
+    sought: Sought,
+    door: DoorId,
+    direction: Direction,
+    now: Timestamp,
+) -> Decision {
+    let held = table.credentials.held(sought.hash);
     let holders = held.map(|held| {
         let user = &table.users[held.user as usize];
         let holder = Holder {
@@ -244,7 +276,7 @@ pub fn admit(
     if direction == Direction::Out {
         return Decision::WayOut(holders.map(|(holder, ..)| holder).min());
     }
-    let kind = presented.kind();
+    let kind = sought.kind;
     let judged = holders.map(|(holder, user, credential)| {
         let judgement = match stopped(table, &holder) {
             Some(reason) => Err(reason),

@@ -1,5 +1,6 @@
 //! `offgate user`: people, and above all taking them out again.
 
+pub(crate) mod ask;
 mod edit;
 mod export;
 mod view;
@@ -25,6 +26,9 @@ pub(crate) enum UserCommand {
     Show(Who),
     /// Show which doors somebody can open now, and why (not)
     Open(Who),
+    /// Ask the doors whether they refuse somebody who is deactivated, or whose card is lost; opens
+    /// nothing
+    Ask(ask::Ask),
     /// Add somebody
     Create(edit::Create),
     /// Change name, contacts, access period, groups or policies
@@ -127,6 +131,7 @@ pub(crate) fn run(books: &Books, command: &UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::List(list) => view::list(books, list),
         UserCommand::Open(who) => view::open(books, who),
+        UserCommand::Ask(what) => ask::run(books, what),
         UserCommand::Show(who) => {
             let person = pick_person(&books.reader(), &who.wanted)?;
             view::show(books, person.id)

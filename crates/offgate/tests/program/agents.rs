@@ -163,6 +163,47 @@ fn one_joins_from_standard_input_and_starts_again_without_a_token() {
 }
 
 #[test]
+fn a_door_says_itself_that_it_refuses() {
+    let house = House::new();
+    let books = &house.installation;
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", &token]));
+    house.wait_for("entrance", "granted");
+    let nothing = books.run(&["user", "ask", "Yuki Mori"]);
+    assert_eq!(nothing.code, 2, "{nothing:?}");
+    let seen = || {
+        let page = books.json(&["activity"]);
+        page["items"].as_array().expect("lines").len()
+    };
+    books.json(&["user", "deactivate", "Yuki Mori"]);
+    wait_until("the door confirms", || {
+        let shown = books.json(&["user", "show", "Yuki Mori"]);
+        let told = shown["confirmation"].as_str().expect("a sentence");
+        told.starts_with("Confirmed by 1 of 1 door, ")
+    });
+    let before = seen();
+    let asked = books.json(&["user", "ask", "Yuki Mori", "--wait", "60"]);
+    let rows = asked["items"].as_array().expect("rows");
+    assert_eq!(rows.len(), 2, "a card and a plate: {asked}");
+    for row in rows {
+        assert_eq!(row["door"]["name"], "Front door", "{asked}");
+        assert_eq!(
+            (&row["says"], &row["reason"]),
+            (&"refuses".into(), &"deactivated".into()),
+            "{asked}"
+        );
+    }
+    assert_eq!(seen(), before, "no line in anybody's history");
+    let doctor = books.json(&["doctor"]);
+    let found = doctor["items"].as_array().expect("findings");
+    let answers = found.iter().find(|one| one["what"] == "doors' answers");
+    assert_eq!(answers.expect("a finding")["health"], "well", "{doctor}");
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    let cut_off = books.run(&["user", "ask", "Yuki Mori", "--wait", "0"]);
+    assert_eq!(cut_off.code, 4, "{cut_off:?}");
+}
+
+#[test]
 fn another_device_takes_the_place_of_one_that_is_worn_out_or_stolen() {
     let house = House::new();
     let books = &house.installation;

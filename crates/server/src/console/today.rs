@@ -22,7 +22,7 @@ use super::failure::Failure;
 use super::frame::{Frame, Section};
 use super::live::{self, Fragment};
 use super::page::page;
-use super::people::DoorsStanding;
+use super::people::{self, Alarm, DoorsStanding};
 use super::restored::{AfterRestore, after_restore};
 use super::signed_in::SignedIn;
 use super::system::exposed_pins;
@@ -63,6 +63,8 @@ struct TodayPage {
     frame: Frame,
     date: String,
     alarms: Vec<String>,
+    /// Doors that say that they would open for somebody who is refused.
+    admitting: Vec<Alarm>,
     /// How many PINs a stolen agent knew.
     exposed: Option<String>,
     after_restore: Option<AfterRestore>,
@@ -108,6 +110,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         frame: signed_in.frame(console, Section::Today)?,
         date: write_day(&zone, now),
         alarms: history::alarms(&reader, &zone, now)?,
+        admitting: people::alarms(&reader, &zone, now)?,
         exposed: exposed_pins(&reader)?,
         after_restore: after_restore(&reader, &zone, now)?,
         backup_trouble: told(console, &zone).and_then(|told| told.trouble),

@@ -34,7 +34,8 @@ use super::read::{EndedLimit, Rows};
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
 use super::{
-    activity, alerts, apply, checkpoints, erasure, log_tree, mail, payload, sign_in, users,
+    activity, alerts, apply, checkpoints, erasure, log_tree, mail, payload, questions, sign_in,
+    users,
 };
 use crate::alerts::KeptTries;
 use crate::checkpoint;
@@ -43,6 +44,7 @@ use crate::engine::{
 };
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
+use crate::questions::{NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::vault::Keys;
 
@@ -408,6 +410,39 @@ impl Batch for SqliteBatch<'_> {
              AND newest.door = door_version.door AND newest.revision <= ?2)",
             params![agent.as_bytes(), revision],
         )
+    }
+
+    fn waiting_refusals(&self, agent: AgentId) -> Result<Vec<WaitingRefusal>, StoreError> {
+        questions::waiting(self.connection, agent)
+    }
+
+    fn is_confirmed(&self, refusal: &WaitingRefusal) -> Result<bool, StoreError> {
+        questions::is_confirmed(self.connection, refusal)
+    }
+
+    fn refused(&self, user: UserId) -> Result<Vec<RefusedCredential>, StoreError> {
+        questions::refused(&self.rows(), user)
+    }
+
+    fn doors_to_ask(
+        &self,
+        user: UserId,
+        refusal: Revision,
+    ) -> Result<Vec<(DoorId, AgentId)>, StoreError> {
+        questions::doors(self.connection, user, refusal)
+    }
+
+    fn ask(&mut self, question: &NewQuestion, now: Timestamp) -> Result<bool, StoreError> {
+        questions::ask(self.connection, question, now)
+    }
+
+    fn answered(
+        &mut self,
+        agent: AgentId,
+        answer: &NewAnswer,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        questions::answered(&self.rows(), agent, answer, now)
     }
 
     fn keep_events(

@@ -47,6 +47,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0010_restores.sql"),
         include_str!("../../migrations/0011_alerts.sql"),
         include_str!("../../migrations/0012_receipts.sql"),
+        include_str!("../../migrations/0013_questions.sql"),
     ],
     fill,
 };

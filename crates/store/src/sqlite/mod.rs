@@ -21,6 +21,7 @@ pub(crate) mod payload;
 mod payload_check;
 mod people;
 pub(crate) mod purpose;
+pub(crate) mod questions;
 mod read;
 pub(crate) mod restores;
 mod rows;

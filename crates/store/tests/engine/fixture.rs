@@ -12,16 +12,18 @@ use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{HolidayGroupId, JoinTokenId, OperatorId, ScheduleId};
 use offgate_core::keeping::{ErasureWait, Keeping};
-use offgate_core::parameters::{Epoch, Revision, Timestamp};
+use offgate_core::parameters::{Clock as _, Epoch, Revision, Timestamp};
 use offgate_core::pin::{Pin, PinCandidate};
 use offgate_core::place::{Direction, Site, ZoneName};
 use offgate_core::policy::{
     Holiday, HolidayGroup, HolidayHours, Policy, PolicyHours, Recurrence, Schedule, Weekday, Window,
 };
+use offgate_core::question;
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::admission::Holder;
 use offgate_core::text::Note;
 use offgate_core::tree::TreeHash;
+use offgate_store::questions::NewAnswer;
 use offgate_store::sign_in::{LinkPurpose, OneTimeLink, SecretHash, Session, SignInChange};
 use offgate_store::{DATABASE_FILE, Heard, VAULT_FOLDER, Verdict, Witnessed};
 use rusqlite::Connection;
@@ -235,6 +237,26 @@ fn hear(opened: &Opened) {
             .record_events(agent(1), 2, events)
             .await
             .expect("recorded");
+        // Since schema 11. The first is answered, the second waits.
+        for _ in 0..2 {
+            store.ask_doors(user(2)).await.expect("asked");
+            let reader = store.read();
+            let open = reader.open_questions(agent(1), 1, opened.clock.now());
+            if let [question] = open.expect("an answer")[..]
+                && reader.admitting_answers().expect("an answer").is_empty()
+            {
+                let answer = NewAnswer {
+                    question: question.id,
+                    verdict: question::Verdict::Admits,
+                    statement: b"said".to_vec(),
+                    signature: [9; 64],
+                };
+                store
+                    .record_answer(agent(1), answer)
+                    .await
+                    .expect("recorded");
+            }
+        }
         let far = Timestamp::from_seconds(START + 40_000_000);
         let session = Session {
             token: SecretHash([5; 32]),

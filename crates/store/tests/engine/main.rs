@@ -17,6 +17,7 @@ mod lists;
 mod mail;
 mod migrations;
 mod organisation;
+mod questions;
 mod receipts;
 mod rulings;
 mod stolen;

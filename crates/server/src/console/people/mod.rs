@@ -1,5 +1,6 @@
 //! People: the list, one person's pages, and the three acts: deactivate, reactivate, remove.
 
+mod answers;
 mod create;
 mod credentials;
 mod deactivate;
@@ -23,6 +24,7 @@ use offgate_store::{Reader, StoreError};
 use super::Console;
 use super::failure::Failure;
 
+pub(crate) use answers::{Alarm, alarms};
 pub(crate) use erasure::sentence;
 pub(crate) use standing::DoorsStanding;
 
@@ -32,6 +34,7 @@ pub(crate) fn router() -> Router<Console> {
         .merge(create::router())
         .merge(profile::router())
         .merge(settings::router())
+        .merge(answers::router())
         .merge(credentials::router())
         .merge(deactivate::router())
         .merge(export::router())

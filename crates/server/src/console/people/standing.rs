@@ -11,6 +11,7 @@ use offgate_core::user::{Standing, User};
 use offgate_store::users::Pending;
 use offgate_store::{Confirms, Reader, StoreError};
 
+use super::answers::{AskedLine, Said};
 use crate::console::words::counted;
 
 /// One door.
@@ -22,6 +23,8 @@ pub(crate) struct DoorLine {
     pub(crate) label: &'static str,
     pub(crate) tone: &'static str,
     pub(crate) words: String,
+    /// What it said when it was asked.
+    pub(crate) asked: Vec<AskedLine>,
     order: u8,
 }
 
@@ -36,6 +39,10 @@ pub(crate) struct DoorsStanding {
     pub(crate) tone: &'static str,
     pub(crate) doors: Vec<DoorLine>,
     pub(crate) settled: usize,
+    /// Where to ask the doors; none if there is nothing to ask about.
+    pub(crate) ask: Option<String>,
+    /// How many questions wait for their answers.
+    pub(crate) waiting: u64,
 }
 
 impl DoorsStanding {
@@ -104,6 +111,7 @@ impl DoorsStanding {
     ) -> Result<Self, StoreError> {
         let mut lines = Vec::new();
         let mut standings = Vec::new();
+        let said = Said::of(reader, user, change.revision)?;
         for facts in reader.door_facts(user, change.revision)? {
             let door = reader.door(facts.door)?;
             let stands = standing(&facts, change.decided_at, now);
@@ -111,14 +119,19 @@ impl DoorsStanding {
                 || "A door that was deleted".to_owned(),
                 |door| door.name.as_str().to_owned(),
             );
-            lines.push(line(
+            let mut line = line(
                 name.clone(),
                 door.map(|door| format!("/doors/{}", door.id)),
                 change.confirms,
                 stands,
                 zone,
                 now,
-            ));
+            );
+            line.asked = said.at(facts.door, zone, now);
+            if line.asked.iter().any(|asked| asked.tone == "admits") {
+                (line.label, line.tone, line.order) = ("Would open", "danger", 0);
+            }
+            lines.push(line);
             standings.push((name, stands));
         }
         lines.sort_by(|one, other| (one.order, &one.name).cmp(&(other.order, &other.name)));
@@ -146,16 +159,22 @@ impl DoorsStanding {
                 (settled, words)
             }
         };
+        let refused = reader.refused(user)?;
+        let may_be_asked = refused.iter().any(|it| it.revision == change.revision) && all > 0;
         Ok(Self {
             heading,
             sentence: words,
-            tone: if settled == all {
+            tone: if lines.iter().any(|line| line.label == "Would open") {
+                "danger"
+            } else if settled == all {
                 "confirmed"
             } else {
                 "waiting"
             },
             doors: lines,
             settled,
+            ask: may_be_asked.then(|| format!("/users/{user}/ask")),
+            waiting: reader.open_question_count(user, now)?,
         })
     }
 
@@ -167,6 +186,8 @@ impl DoorsStanding {
             tone: "confirmed",
             doors: Vec::new(),
             settled: 0,
+            ask: None,
+            waiting: 0,
         }
     }
 }
@@ -294,6 +315,7 @@ fn line(
         label,
         tone,
         words,
+        asked: Vec::new(),
         order,
     }
 }
