@@ -9,7 +9,7 @@ use offgate_core::parameters::{Randomness, Revision, Timestamp};
 use offgate_core::refusal::Refusal;
 
 use crate::checkpoint::StoreSigner;
-use crate::engine::Batch;
+use crate::engine::Ledger;
 use crate::error::StoreError;
 use crate::projection::project;
 
@@ -41,7 +41,7 @@ pub struct CarriedOut {
 /// # Errors
 /// The engine could not do it: the transaction must not be committed.
 pub fn carry_out(
-    batch: &mut dyn Batch,
+    batch: &mut dyn Ledger,
     (id, actor, command): (CommandId, Actor, &Command),
     randomness: &dyn Randomness,
     signer: &dyn StoreSigner,

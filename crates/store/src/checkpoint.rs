@@ -4,7 +4,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::parameters::Timestamp;
 use offgate_core::ruling::Seal;
 
-use crate::engine::{Batch, Engine};
+use crate::engine::{Engine, Ledger};
 use crate::error::StoreError;
 
 /// What only this store's servers can make: signatures of the log's checkpoints, and seals of
@@ -46,7 +46,7 @@ pub(crate) fn read(signed: &SignedCheckpoint) -> Result<Checkpoint, StoreError> 
 /// # Errors
 /// It could not: the transaction must not be committed.
 pub fn sign(
-    batch: &mut dyn Batch,
+    batch: &mut dyn Ledger,
     signer: &dyn StoreSigner,
     now: Timestamp,
 ) -> Result<(), StoreError> {

@@ -120,11 +120,8 @@ pub struct RestoreRecord {
 /// An agent's signed acknowledgement, which was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The revision of this epoch that its table has reached, as it says.
+    /// The revision of this epoch that its table has reached.
     pub revision: Revision,
-    /// Up to which change everything is confirmed: that revision, or zero if the table is not known
-    /// to be the one it should be.
-    pub up_to: Revision,
     /// The changes after that whose refusals it follows already.
     pub above: Vec<Revision>,
     /// The bytes it signed.
@@ -142,8 +139,8 @@ pub struct TableHead {
     pub hash: TableHash,
 }
 
-/// One transaction of an engine.
-pub trait Batch: Records<Error = StoreError> {
+/// What carrying a command out needs of a transaction: the rows, the log, and the door tables.
+pub trait Ledger: Records<Error = StoreError> {
     /// Which store this is.
     fn identity(&self) -> StoreIdentity;
     /// The position of the last change.
@@ -215,7 +212,14 @@ pub trait Batch: Records<Error = StoreError> {
         confirms: Confirms,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+}
+
+/// One transaction of an engine.
+pub trait Batch: Ledger {
     /// Keeps an agent's signed acknowledgement, and confirms what waited for it.
+    ///
+    /// # Errors
+    /// Here and below: the engine could not do it.
     fn acknowledge(
         &mut self,
         agent: AgentId,

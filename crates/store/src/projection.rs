@@ -12,13 +12,13 @@ use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableH
 use offgate_core::user::{Standing, UserRecord};
 
 use crate::checkpoint::StoreSigner;
-use crate::engine::{Batch, Confirms, TableHead};
+use crate::engine::{Confirms, Ledger, TableHead};
 use crate::error::StoreError;
 
 /// Compiles again what a change, which has been applied, touched, writes what came out different,
 /// and notes which doors must confirm it.
 pub(crate) fn project(
-    batch: &mut dyn Batch,
+    batch: &mut dyn Ledger,
     change: &Change,
     revision: Revision,
     signer: &dyn StoreSigner,
@@ -104,7 +104,7 @@ pub(crate) fn project(
 }
 
 /// The agents a person concerns: those that know them, and those that have to from now on.
-fn agents_of(batch: &dyn Batch, user: UserId) -> Result<BTreeSet<AgentId>, StoreError> {
+fn agents_of(batch: &dyn Ledger, user: UserId) -> Result<BTreeSet<AgentId>, StoreError> {
     let mut agents = batch.agents_with(EntryKey::user(user))?;
     if let Some(UserRecord::Present(person)) = batch.user(user)? {
         for policy in compile::effective_policies(batch, &person)? {
@@ -120,7 +120,7 @@ fn agents_of(batch: &dyn Batch, user: UserId) -> Result<BTreeSet<AgentId>, Store
 }
 
 /// Everybody whom one of an agent's policies reaches, directly or through groups.
-fn reached(batch: &dyn Batch, scope: &Scope) -> Result<BTreeSet<UserId>, StoreError> {
+fn reached(batch: &dyn Ledger, scope: &Scope) -> Result<BTreeSet<UserId>, StoreError> {
     let policies: BTreeSet<_> = scope.policies().collect();
     let mut groups = BTreeSet::new();
     for group in batch.groups()? {
@@ -133,7 +133,7 @@ fn reached(batch: &dyn Batch, scope: &Scope) -> Result<BTreeSet<UserId>, StoreEr
 
 /// Writes those of the entries that are not as they were. Says which.
 fn write(
-    batch: &mut dyn Batch,
+    batch: &mut dyn Ledger,
     agent: &Agent,
     scope: &Scope,
     keys: &BTreeSet<EntryKey>,
@@ -170,7 +170,7 @@ fn write(
 
 /// What the change rules, with the store's seal, as doors keep it.
 fn ruling(
-    batch: &dyn Batch,
+    batch: &dyn Ledger,
     change: &Change,
     revision: Revision,
     signer: &dyn StoreSigner,
@@ -189,7 +189,7 @@ fn ruling(
 
 /// What doors must confirm. Nobody deactivated is admitted by anything but being reactivated, so a
 /// card of theirs that is found changes nothing that a door could confirm.
-fn due(batch: &dyn Batch, change: &Change) -> Result<Option<(UserId, Confirms)>, StoreError> {
+fn due(batch: &dyn Ledger, change: &Change) -> Result<Option<(UserId, Confirms)>, StoreError> {
     let Some((user, Confirms::Admit)) = confirms(change) else {
         return Ok(confirms(change));
     };

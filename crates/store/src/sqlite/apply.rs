@@ -178,7 +178,9 @@ impl Apply<'_> {
 
     /// What an agent said before is about another history, which may have gone on beyond the
     /// backup: every table is due to be confirmed at this revision, and with it every refusal that
-    /// stands. The server that was lost may have renewed every lease until now.
+    /// stands, by whichever agent decides there now: one that was put there since may have been told
+    /// of an admission that is forgotten. Which settings a door works by, and since when, the server that was lost knew: no
+    /// limit can be named before the door has acknowledged something in this history.
     fn restored(&self, restored: &Restored) -> Result<(), StoreError> {
         let counter = i64::try_from(restored.epoch.counter).unwrap_or(i64::MAX);
         self.run(
@@ -194,9 +196,10 @@ impl Apply<'_> {
             ],
         )?;
         self.run(
-            "UPDATE confirmation SET confirmed_at = NULL, receipt = NULL, ended_at = NULL \
+            "UPDATE confirmation SET confirmed_at = NULL, receipt = NULL, ended_at = NULL, \
+             agent = (SELECT agent FROM door WHERE id = confirmation.door) \
              WHERE what = 'refuse' \
-             AND door IN (SELECT id FROM door WHERE agent = confirmation.agent) \
+             AND door IN (SELECT id FROM door WHERE agent IS NOT NULL) \
              AND revision = (SELECT max(latest.revision) FROM confirmation latest \
                              WHERE latest.user = confirmation.user)",
             params![],
@@ -207,8 +210,8 @@ impl Apply<'_> {
         )?;
         self.run(
             "INSERT INTO contact (agent, connected, heard_at, renewed_at) \
-             SELECT id, 0, ?1, ?1 FROM agent WHERE revoked_at IS NULL \
-             ON CONFLICT (agent) DO UPDATE SET connected = 0, renewed_at = ?1, \
+             SELECT id, 0, ?1, NULL FROM agent WHERE revoked_at IS NULL \
+             ON CONFLICT (agent) DO UPDATE SET connected = 0, renewed_at = NULL, \
              renewed_boot = NULL, renewed_since_boot = NULL",
             params![self.now.microseconds()],
         )?;

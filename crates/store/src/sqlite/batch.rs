@@ -40,7 +40,8 @@ use super::{
 use crate::alerts::KeptTries;
 use crate::checkpoint;
 use crate::engine::{
-    Batch, Confirms, Heard, KeptEvents, Receipt, StoreIdentity, TableHead, Verdict, Witnessed,
+    Batch, Confirms, Heard, KeptEvents, Ledger, Receipt, StoreIdentity, TableHead, Verdict,
+    Witnessed,
 };
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
@@ -135,7 +136,7 @@ impl SqliteBatch<'_> {
     }
 }
 
-impl Batch for SqliteBatch<'_> {
+impl Ledger for SqliteBatch<'_> {
     fn identity(&self) -> StoreIdentity {
         self.identity
     }
@@ -364,7 +365,9 @@ impl Batch for SqliteBatch<'_> {
             ],
         )
     }
+}
 
+impl Batch for SqliteBatch<'_> {
     fn acknowledge(
         &mut self,
         agent: AgentId,
@@ -373,13 +376,11 @@ impl Batch for SqliteBatch<'_> {
     ) -> Result<(), StoreError> {
         let Receipt {
             revision,
-            up_to,
             above,
             statement,
             signature,
         } = receipt;
-        let (revision, up_to) = (number(*revision), number(*up_to));
-        let now = now.microseconds();
+        let (revision, now) = (number(*revision), now.microseconds());
         // One that was sent again, because the connection ended before it was known to have
         // arrived, is the same receipt.
         self.run(
@@ -397,7 +398,7 @@ impl Batch for SqliteBatch<'_> {
                 params![agent.as_bytes(), refused, now, revision, statement],
             )
         };
-        confirm(confirm_sql!("c.revision <= ?2"), up_to)?;
+        confirm(confirm_sql!("c.revision <= ?2"), revision)?;
         for refused in above {
             confirm(
                 confirm_sql!("c.revision = ?2 AND c.what = 'refuse'"),
@@ -410,7 +411,7 @@ impl Batch for SqliteBatch<'_> {
             "DELETE FROM door_version WHERE agent = ?1 AND revision < ( \
              SELECT max(revision) FROM door_version newest WHERE newest.agent = ?1 \
              AND newest.door = door_version.door AND newest.revision <= ?2)",
-            params![agent.as_bytes(), up_to],
+            params![agent.as_bytes(), revision],
         )
     }
 
@@ -623,9 +624,14 @@ impl Batch for SqliteBatch<'_> {
             return Ok(());
         }
         let (boot, since) = tables::uptime_columns(self.clock.uptime());
+        // After a restore a renewal counts once the agent has acknowledged something since: until
+        // then it may not have arrived, and the door works by settings that are not on record.
         self.run(
             "UPDATE contact SET renewed_at = ?2, renewed_boot = ?3, renewed_since_boot = ?4 \
-             WHERE agent = ?1",
+             WHERE agent = ?1 AND NOT EXISTS (SELECT 1 FROM restore WHERE revision > coalesce( \
+             (SELECT max(k.revision) FROM acknowledgement k JOIN store s \
+             ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
+             WHERE k.agent = ?1), 0))",
             params![agent.as_bytes(), now, boot, since],
         )?;
         self.run(

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use offgate_core::backup::Restored;
 use offgate_core::command::{Command, Expected, Unconfirmed};
+use offgate_core::confirmation::{Alone, DoorFacts};
 use offgate_core::parameters::{Clock as _, Revision};
 use offgate_core::policy::Group;
 use offgate_core::records::Records as _;
@@ -194,7 +195,7 @@ fn what_was_backed_up_while_others_wrote_comes_back_without_who_was_erased() {
     assert!(matches!(removed.erasure, Erasure::Done { .. }));
     // What a door said before the restore was said of another history.
     let contact = reader.contact(agent(1)).expect("an answer").expect("heard");
-    assert_eq!(contact.counted_from, Some(opened.clock.now()));
+    assert_eq!(contact.counted_from, None);
     let facts = reader.door_facts(user(1), revision).expect("an answer");
     assert!(!facts.is_empty());
     assert!(facts.iter().all(|facts| facts.confirmed_at.is_none()));
@@ -204,6 +205,25 @@ fn what_was_backed_up_while_others_wrote_comes_back_without_who_was_erased() {
         .expect("an answer")
         .expect("one");
     assert!(head.revision > revision, "every table is confirmed anew");
+    // By which settings it works, the server that was lost knew: no limit is named before it has
+    // acknowledged something since and was renewed after that.
+    let alone = |facts: &[DoorFacts]| {
+        let known = |facts: &DoorFacts| facts.alone != Alone::UntilLimit(None);
+        facts.iter().any(known)
+    };
+    assert!(!alone(&facts));
+    let heard = |what| {
+        let noted = runtime.block_on(restored.store.record_contact(agent(1), what));
+        noted.expect("recorded");
+        let facts = restored.store.read().door_facts(user(1), revision);
+        alone(&facts.expect("an answer"))
+    };
+    assert!(!heard(Heard::Renewed));
+    let store = &restored.store;
+    runtime
+        .block_on(store.record_acknowledgement(agent(1), receipt(head.revision)))
+        .expect("recorded");
+    assert!(heard(Heard::Renewed));
     adds_up(&rusqlite::Connection::open(to.join(DATABASE_FILE)).expect("the database"));
 }
 
