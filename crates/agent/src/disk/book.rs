@@ -26,24 +26,13 @@ pub enum Keep {
     },
     /// Everything is other than before.
     Snapshot(Contents),
-    /// Refusals stand beside the table.
-    Beside(Vec<RowChange>),
-}
-
-/// How much of what was handed over is on disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// Where the table stands; none: there is none.
-    pub table: Option<Position>,
-    /// How many refusals were put beside it since this process was started.
-    pub beside: u64,
 }
 
 /// What is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durable {
     /// Everything up to here, and the disk works.
-    UpTo(Written),
+    UpTo(Option<Position>),
     /// The last write failed. Nothing may be acknowledged, and no door may rely on its table,
     /// before everything was written anew.
     Failing,
@@ -62,7 +51,7 @@ enum Before {
 /// as that is known.
 pub struct Book<D> {
     files: TableFiles<D>,
-    to: Written,
+    position: Option<Position>,
     rows: Rows,
     state: DiskState,
     before: Before,
@@ -77,17 +66,17 @@ impl<D: Disk> Book<D> {
         found: Option<Contents>,
         tell: &mut dyn FnMut(Durable),
     ) -> Self {
-        let (table, rows) = match found {
+        let (position, rows) = match found {
             Some(contents) => (Some(contents.position), contents.rows),
             None => (None, Rows::new()),
         };
-        let written = match &table {
+        let written = match &position {
             Some(position) => files.start_over(*position, &rows),
             None => Ok(()),
         };
         let mut book = Self {
             files,
-            to: Written { table, beside: 0 },
+            position,
             rows,
             state: DiskState::Works,
             before: Before::Stays,
@@ -106,35 +95,25 @@ impl<D: Disk> Book<D> {
     pub fn write(&mut self, what: Keep, tell: &mut dyn FnMut(Durable)) {
         let added = match what {
             Keep::Delta { to, changes } => {
-                self.to.table = Some(to);
+                self.position = Some(to);
                 if changes.iter().any(|change| change.entry.is_none()) {
                     self.before = Before::Goes;
                 }
-                self.add(to, changes)
+                let added = if self.state == DiskState::Works && self.before == Before::Stays {
+                    self.files.add(to, &changes)
+                } else {
+                    Ok(Added::NeedsNewGeneration)
+                };
+                apply(changes, &mut self.rows);
+                added
             }
             Keep::Snapshot(contents) => {
-                (self.to.table, self.rows) = (Some(contents.position), contents.rows);
+                (self.position, self.rows) = (Some(contents.position), contents.rows);
                 self.before = Before::Goes;
                 Ok(Added::NeedsNewGeneration)
             }
-            Keep::Beside(refusals) => {
-                // Without a table there is nothing that they could refuse.
-                let Some(to) = self.to.table else { return };
-                self.to.beside += refusals.len() as u64;
-                self.add(to, refusals)
-            }
         };
         self.go_on(added, tell);
-    }
-
-    fn add(&mut self, to: Position, changes: Vec<RowChange>) -> Result<Added, NotDurable> {
-        let added = if self.state == DiskState::Works && self.before == Before::Stays {
-            self.files.add(to, &changes)
-        } else {
-            Ok(Added::NeedsNewGeneration)
-        };
-        apply(changes, &mut self.rows);
-        added
     }
 
     /// Writes all of it anew after a failure.
@@ -143,11 +122,11 @@ impl<D: Disk> Book<D> {
     }
 
     fn go_on(&mut self, added: Result<Added, NotDurable>, tell: &mut dyn FnMut(Durable)) {
-        let Some(to) = self.to.table else { return };
+        let Some(to) = self.position else { return };
         let written = match added {
             Ok(Added::Durable) if self.files.wants_new_generation() => {
                 // It is durable already; whoever waits for it need not wait for this.
-                tell(Durable::UpTo(self.to));
+                tell(Durable::UpTo(self.position));
                 self.files.start_generation(to, &self.rows)
             }
             Ok(Added::Durable) => Ok(()),
@@ -168,7 +147,7 @@ impl<D: Disk> Book<D> {
     fn wrote(&mut self, written: Result<(), NotDurable>, tell: &mut dyn FnMut(Durable)) {
         self.state = match written {
             Ok(()) => {
-                tell(Durable::UpTo(self.to));
+                tell(Durable::UpTo(self.position));
                 DiskState::Works
             }
             Err(NotDurable(error)) => {

@@ -60,11 +60,12 @@ impl Doors for House {
     async fn status(&self) -> Status {
         let agent = &self.agent;
         let durable = *agent.keeper.durable().borrow();
-        let newest = agent.keeper.newest();
-        let table = match newest.table {
+        let table = match agent.keeper.newest() {
             None => TableState::Missing,
-            Some(table) if durable == Durable::UpTo(newest) => TableState::Durable(table.revision),
-            Some(table) => TableState::NotDurable(table.revision),
+            Some(newest) if durable == Durable::UpTo(Some(newest)) => {
+                TableState::Durable(newest.revision)
+            }
+            Some(newest) => TableState::NotDurable(newest.revision),
         };
         let kept = *agent.recorder.kept().borrow();
         let left = agent
