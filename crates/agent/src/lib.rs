@@ -26,12 +26,12 @@ mod witness;
 /// place of those and has time of its own.
 pub mod pieces {
     pub use crate::decisions::{Changed, DiskState, EntryChange, Judge, Look, Surroundings};
-    pub use crate::disk::book::{Book, Durable, Keep, RETRY};
+    pub use crate::disk::book::{Book, Durable, Keep, RETRY, Written};
     pub use crate::disk::frame::RowChange;
     pub use crate::disk::snapshot::{Contents, Position, RowKey, Rows};
     pub use crate::disk::table_files::{Found, TableFiles};
     pub use crate::disk::{Disk, DiskFile};
-    pub use crate::table_changes::{delta, hold, rebuild, whole};
+    pub use crate::table_changes::{beside, delta, hold, rebuild, whole};
     pub use crate::witness::Witness;
 }
 

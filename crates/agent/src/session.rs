@@ -22,12 +22,12 @@ use tokio::sync::{Mutex, watch};
 
 use crate::clock::BootClock;
 use crate::decisions::{Changed, Decisions, Unavailable};
-use crate::disk::book::{Durable, Keep};
+use crate::disk::book::{Durable, Keep, Written};
 use crate::disk::keeper::Keeper;
 use crate::disk::snapshot::Contents;
 use crate::events::recorder::Recorder;
 use crate::servers::Servers;
-use crate::table_changes::{delta, hold, whole};
+use crate::table_changes::{beside, delta, hold, whole};
 use crate::witness::Witness;
 
 /// All that outlives a connection.
@@ -130,6 +130,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
         // What is on disk must not lag behind what is in memory when the two are compared with
         // what the server has.
         let settled = agent.keeper.settled().await.filter(|_| ask == Ask::Changes);
+        // Refusals of connections before this one.
+        let before = agent.keeper.newest().beside;
         let mut durable = agent.keeper.durable();
         let mut kept = agent.recorder.kept();
         let mut end = AgentEnd::new(
@@ -160,8 +162,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                 changed = durable.changed() => {
                     changed.map_err(|_| Over::CannotGoOn)?;
                     match *durable.borrow_and_update() {
-                        Durable::UpTo(Some(position)) => Some(Input::Durable(position.into())),
-                        Durable::UpTo(None) | Durable::Failing => None,
+                        Durable::UpTo(Written { table: Some(table), beside }) => {
+                            Some(Input::Durable {
+                                held: table.into(),
+                                overtaken: beside.saturating_sub(before),
+                            })
+                        }
+                        Durable::UpTo(Written { table: None, .. }) | Durable::Failing => None,
                     }
                 }
                 changed = kept.changed() => {
@@ -247,6 +254,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                     }
                     None => left = self.mismatch(end),
                 },
+                Output::Hold(refusals) => {
+                    let rows = beside(&refusals);
+                    let held = agent.decisions.hold(refusals).await;
+                    held.map_err(|_| Over::CannotGoOn)?;
+                    self.keep(Keep::Beside(rows)).await?;
+                }
                 Output::Testify(which) => {
                     let refusals = agent.decisions.refusals(which).await;
                     let refusals = refusals.map_err(|_| Over::CannotGoOn)?;

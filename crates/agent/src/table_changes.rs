@@ -55,11 +55,11 @@ pub fn delta(changes: Changes) -> (Vec<EntryChange>, Keep, Held) {
     let rows = deletes
         .iter()
         .map(|key| RowChange {
-            key: *key,
+            key: RowKey::Entry(*key),
             entry: None,
         })
         .chain(puts.iter().map(|put| RowChange {
-            key: put.key(),
+            key: RowKey::Entry(put.key()),
             entry: Some(put.encode()),
         }))
         .collect();
@@ -100,6 +100,18 @@ pub fn hold(contents: &mut Contents, refusals: Vec<RulingEntry>) {
         let key = RowKey::Held(*refusal.subject);
         contents.rows.insert(key, Entry::Ruling(refusal).encode());
     }
+}
+
+/// Refusals that came ahead of a table, for the disk.
+#[must_use]
+pub fn beside(refusals: &[RulingEntry]) -> Vec<RowChange> {
+    refusals
+        .iter()
+        .map(|refusal| RowChange {
+            key: RowKey::Held(*refusal.subject),
+            entry: Some(Entry::Ruling(refusal.clone()).encode()),
+        })
+        .collect()
 }
 
 /// The table that these rows make; none if they are of another store, key, or program.

@@ -98,6 +98,13 @@ impl Ruling {
         place(self) > place(other)
     }
 
+    /// Whether this one takes the place of another about the same subject: it is that one, or it was
+    /// ruled later.
+    #[must_use]
+    pub fn stands_for(&self, other: &Self) -> bool {
+        (self.epoch, self.revision) == (other.epoch, other.revision) || self.is_later_than(other)
+    }
+
     /// What is sealed, of this store's.
     #[must_use]
     pub fn statement(&self, store: StoreId) -> Vec<u8> {
@@ -165,6 +172,8 @@ mod tests {
             (ruling(1, 2, 4), ruling(1, 1, 4), false),
         ] {
             assert_eq!(one.is_later_than(&other), later, "{one:?} {other:?}");
+            let same = one.epoch == other.epoch && one.revision == other.revision;
+            assert_eq!(one.stands_for(&other), later || same, "{one:?} {other:?}");
         }
     }
 

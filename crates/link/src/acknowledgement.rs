@@ -15,9 +15,10 @@ use crate::message::{Bytes16, Bytes32, WireEpoch};
 /// What an acknowledgement is signed as.
 const KIND: &str = "offgate acknowledgement";
 /// The version of its fields.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
-/// What an agent says of itself: my durable table is this one, and I decide by it from now on.
+/// What an agent says of itself: my durable table is this one, I decide by it from now on, and
+/// follow these refusals of later changes already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acknowledgement {
     /// Whose changes the table is made of.
@@ -30,9 +31,21 @@ pub struct Acknowledgement {
     pub hash: TableHash,
     /// The doors that are decided by it, in the order of their ids.
     pub doors: Vec<DoorId>,
+    /// Refusals of later changes of this epoch that are durable beside the table and followed
+    /// already, in the order of the changes.
+    pub above: Vec<Above>,
 }
 
-/// `[kind, version, store, epoch, revision, hash, doors]`: the bytes that are signed.
+/// A refusal that is followed though the table has not reached its change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Above {
+    /// The random id of the person or the credential.
+    pub subject: [u8; 16],
+    /// The change that refused it.
+    pub revision: Revision,
+}
+
+/// `[kind, version, store, epoch, revision, hash, doors, above]`: the bytes that are signed.
 #[derive(Encode, Decode)]
 #[cbor(array)]
 struct Statement {
@@ -50,6 +63,18 @@ struct Statement {
     hash: Bytes32,
     #[n(6)]
     doors: Vec<Bytes16>,
+    #[n(7)]
+    above: Vec<WireAbove>,
+}
+
+/// `[subject, revision]`.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireAbove {
+    #[n(0)]
+    subject: Bytes16,
+    #[n(1)]
+    revision: u64,
 }
 
 /// Why an acknowledgement is not believed.
@@ -82,6 +107,14 @@ impl Acknowledgement {
                 .iter()
                 .map(|door| (*door.as_bytes()).into())
                 .collect(),
+            above: self
+                .above
+                .iter()
+                .map(|above| WireAbove {
+                    subject: above.subject.into(),
+                    revision: above.revision.number(),
+                })
+                .collect(),
         };
         minicbor::to_vec(statement)
             .unwrap_or_else(|_| unreachable!("writing to memory cannot fail"))
@@ -113,6 +146,14 @@ impl Acknowledgement {
                 .doors
                 .iter()
                 .map(|door| DoorId::from_bytes(**door))
+                .collect(),
+            above: read
+                .above
+                .iter()
+                .map(|above| Above {
+                    subject: *above.subject,
+                    revision: Revision::new(above.revision),
+                })
                 .collect(),
         };
         if acknowledgement.statement() == statement {

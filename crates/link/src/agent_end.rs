@@ -4,6 +4,7 @@
 //! runtime carries its outputs out in order: it applies changes in the thread that decides, makes
 //! them durable, and says so; only then does this machine have an acknowledgement signed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
@@ -12,14 +13,14 @@ use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::question::Question;
 use offgate_core::server_address::{ServerAddress, ServerAddresses};
-use offgate_core::table::entry::{Entry, EntryKey, TableHash};
+use offgate_core::table::entry::{Entry, EntryKey, RulingEntry, TableHash};
 use offgate_core::text::Title;
 use offgate_core::tree::TreeHash;
 
-use crate::acknowledgement::Acknowledgement;
-use crate::history::{Doubt, continues};
+use crate::acknowledgement::{Above, Acknowledgement};
+use crate::history::{Doubt, continues, epoch_doubt};
 use crate::join_token::RootFingerprint;
-use crate::message::{RefusalCode, ToAgent, ToServer};
+use crate::message::{OVERTAKING_LIMIT, RefusalCode, ToAgent, ToServer};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 
 /// How often the lease is renewed: a third of the shortest lease a door may have.
@@ -65,7 +66,12 @@ pub enum Input {
     /// Changes or a whole table did not lead to the hash they were said to; nothing was applied.
     Mismatch,
     /// The table in force is this one, and it is durable.
-    Durable(Held),
+    Durable {
+        /// Which table.
+        held: Held,
+        /// How many of the refusals that came ahead of it on this connection are durable.
+        overtaken: u64,
+    },
     /// There are events that the server does not have, the oldest of them here.
     Events {
         /// How many before the first of these are lost for good.
@@ -88,6 +94,9 @@ pub enum Output {
     Apply(Changes),
     /// Throw the table away for this one, at once in memory, then make it durable and say so.
     Replace(Changes),
+    /// Follow these refusals at once in memory, beside the table that is in force and every later one,
+    /// then make them durable and say so.
+    Hold(Vec<RulingEntry>),
     /// Sign this and send it.
     Acknowledge(Acknowledgement),
     /// Show the server these refusals.
@@ -166,10 +175,21 @@ pub struct AgentEnd {
     durable: Option<Held>,
     /// What is in force in memory, durable or not.
     in_force: Option<Held>,
+    /// The first table that this conversation is about: the one that the greeting named, or else
+    /// the whole one that came. What becomes durable of tables before that is no news to the server.
+    first: Option<(Epoch, Revision)>,
     /// What Welcome said.
     epoch: Option<Epoch>,
     /// A whole table that is arriving.
     arriving: Option<(Revision, Vec<Entry>)>,
+    /// How many parts of whole tables have arrived.
+    parts: u64,
+    /// Refusals that came ahead of the table, in their order, without those that it has reached.
+    overtaken: VecDeque<Above>,
+    /// How many of those it has reached.
+    reached: u64,
+    /// How many came ahead, durable, with those that the table has reached.
+    overtaken_durable: u64,
     /// The question that waits for its answer, and the instant before it was sent.
     asked: Option<(u64, Duration)>,
     next_ask: u64,
@@ -207,8 +227,13 @@ impl AgentEnd {
             witness_waiting: false,
             durable,
             in_force: durable,
+            first: durable.map(|held| (held.epoch, held.revision)),
             epoch: None,
             arriving: None,
+            parts: 0,
+            overtaken: VecDeque::new(),
+            reached: 0,
+            overtaken_durable: 0,
             asked: None,
             next_ask: 1,
             events_waiting: false,
@@ -230,8 +255,10 @@ impl AgentEnd {
                 self.hear(message, now)
             }
             Input::Malformed | Input::Mismatch => self.close(Ending::Protocol),
-            Input::Durable(held) => {
+            Input::Durable { held, overtaken } => {
                 self.durable = Some(held);
+                self.overtaken_durable = overtaken;
+                self.drop_reached(held);
                 self.acknowledge()
             }
             Input::Events { lost, events } => self.tell(lost, &events, now),
@@ -291,8 +318,14 @@ impl AgentEnd {
                 let Ok(addresses) = addresses.and_then(ServerAddresses::new) else {
                     return self.close(Ending::Protocol);
                 };
+                let epoch = Epoch::from(epoch);
+                // Where what it has seen of the log was lost, its table still says in which epoch.
+                let lost = self.in_force.filter(|_| self.seen.is_none());
+                if let Some(doubt) = lost.and_then(|held| epoch_doubt(held.epoch, epoch)) {
+                    return self.close(Ending::Doubted(doubt));
+                }
                 self.phase = Phase::Welcomed;
-                self.epoch = Some(epoch.into());
+                self.epoch = Some(epoch);
                 self.witness_waiting = true;
                 self.witness_asked_at = now;
                 self.doors = named.iter().map(|(door, _)| *door).collect();
@@ -357,7 +390,9 @@ impl AgentEnd {
                         if arrived.len() + entries.len() <= Self::TABLE_LIMIT =>
                     {
                         arrived.extend(entries);
-                        Vec::new()
+                        self.parts += 1;
+                        self.said_at = now;
+                        vec![Output::Send(ToServer::Arrived { parts: self.parts })]
                     }
                     _ => self.close(Ending::Protocol),
                 }
@@ -375,6 +410,8 @@ impl AgentEnd {
                     revision: begun,
                     hash: TableHash(*hash),
                 };
+                let of_this = |(of, _): &(Epoch, Revision)| *of == epoch;
+                self.first = self.first.filter(of_this).or(Some((epoch, begun)));
                 self.in_force = Some(becomes);
                 vec![Output::Replace(Changes {
                     deletes: Vec::new(),
@@ -382,6 +419,7 @@ impl AgentEnd {
                     becomes,
                 })]
             }
+            (Phase::Speaking, ToAgent::Overtake { rulings }) => self.overtake(&rulings),
             (Phase::Speaking, ToAgent::Renewed { ask }) => match self.asked.take() {
                 // The lease runs from before the question was sent, not from the answer.
                 Some((asked, at)) if asked == ask && self.in_force.is_some() => {
@@ -402,6 +440,48 @@ impl AgentEnd {
                 vec![Output::ServerTime(Timestamp::from_microseconds(time))]
             }
             _ => self.close(Ending::Protocol),
+        }
+    }
+
+    /// Takes refusals that overtook a table. Where there is no table, there is nothing that they could
+    /// refuse, and nothing that could be said of them.
+    fn overtake(&mut self, rulings: &[minicbor::bytes::ByteVec]) -> Vec<Output> {
+        let refusal = |bytes: &minicbor::bytes::ByteVec| match Entry::decode(bytes) {
+            Ok(Entry::Ruling(entry)) => {
+                let ruling = entry.ruling()?;
+                let ours = ruling.ruled.refuses() && Some(ruling.epoch) == self.epoch;
+                ours.then_some((entry, ruling.subject, ruling.revision))
+            }
+            Ok(_) | Err(_) => None,
+        };
+        let refusals: Option<Vec<_>> = rulings.iter().map(refusal).collect();
+        let room = OVERTAKING_LIMIT.saturating_sub(self.overtaken.len());
+        let Some(refusals) =
+            refusals.filter(|refusals| self.in_force.is_some() && refusals.len() <= room)
+        else {
+            return self.close(Ending::Protocol);
+        };
+        let above = refusals.iter().map(|(_, subject, revision)| Above {
+            subject: *subject,
+            revision: *revision,
+        });
+        self.overtaken.extend(above);
+        vec![Output::Hold(
+            refusals.into_iter().map(|(entry, ..)| entry).collect(),
+        )]
+    }
+
+    /// Forgets of the refusals that came ahead those that the durable table has.
+    fn drop_reached(&mut self, held: Held) {
+        if Some(held.epoch) != self.epoch {
+            return;
+        }
+        while self.reached < self.overtaken_durable
+            && let Some(first) = self.overtaken.front()
+            && first.revision <= held.revision
+        {
+            self.overtaken.pop_front();
+            self.reached += 1;
         }
     }
 
@@ -460,10 +540,13 @@ impl AgentEnd {
         Some(Output::Send(ToServer::Witness { held }))
     }
 
-    /// Has the durable table acknowledged, if it is the one in force and of this conversation. A
-    /// table that became durable after a whole one was asked for is none that the server knows of.
+    /// Has the durable table acknowledged, if it is the one in force and of this conversation.
     fn acknowledge(&self) -> Vec<Output> {
-        match self.durable.filter(|_| self.in_force.is_some()) {
+        let is_ours = |held: &Held| {
+            let first = self.first.filter(|(epoch, _)| *epoch == held.epoch);
+            first.is_some_and(|(_, first)| held.revision >= first)
+        };
+        match self.durable.filter(is_ours) {
             Some(held) if self.phase == Phase::Speaking && Some(held.epoch) == self.epoch => {
                 vec![Output::Acknowledge(Acknowledgement {
                     store: held.store,
@@ -471,6 +554,7 @@ impl AgentEnd {
                     revision: held.revision,
                     hash: held.hash,
                     doors: self.doors.clone(),
+                    above: self.durable_above(held.revision),
                 })]
             }
             _ => Vec::new(),
@@ -490,6 +574,16 @@ impl AgentEnd {
             hash: TableHash::EMPTY,
         });
         vec![Output::Answer { question, held }]
+    }
+
+    fn durable_above(&self, revision: Revision) -> Vec<Above> {
+        let durable = self.overtaken_durable.saturating_sub(self.reached);
+        self.overtaken
+            .iter()
+            .take(usize::try_from(durable).unwrap_or(usize::MAX))
+            .filter(|above| above.revision > revision)
+            .copied()
+            .collect()
     }
 
     fn tell(&mut self, lost: u64, events: &[DoorEvent], now: Duration) -> Vec<Output> {

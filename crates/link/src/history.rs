@@ -1,7 +1,10 @@
 //! Whether a store's history continues the one that an agent has seen.
 
+use std::cmp::Ordering;
+
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::id::StoreId;
+use offgate_core::parameters::Epoch;
 use offgate_core::tree::{TreeHash, verify_consistency};
 
 use crate::join_token::RootFingerprint;
@@ -25,6 +28,16 @@ pub enum Doubt {
     /// What was seen is not the beginning of the history.
     #[error("the history was rewritten")]
     Rewritten,
+}
+
+/// Why a store that says that it is in one epoch cannot be the one whose epoch is held. A higher one
+/// is a restore.
+pub(crate) fn epoch_doubt(held: Epoch, shown: Epoch) -> Option<Doubt> {
+    match shown.counter.cmp(&held.counter) {
+        Ordering::Less => Some(Doubt::OlderEpoch),
+        Ordering::Equal if shown != held => Some(Doubt::OtherEpoch),
+        Ordering::Equal | Ordering::Greater => None,
+    }
 }
 
 /// The checkpoint that a server shows, if this store's log key signed it and its history continues
@@ -53,14 +66,11 @@ pub fn continues(
     let Some(held) = held else {
         return Ok(new);
     };
-    if new.epoch.counter > held.epoch.counter {
-        return Ok(new);
-    }
-    if new.epoch.counter < held.epoch.counter {
-        return Err(Doubt::OlderEpoch);
+    if let Some(doubt) = epoch_doubt(held.epoch, new.epoch) {
+        return Err(doubt);
     }
     if new.epoch != held.epoch {
-        return Err(Doubt::OtherEpoch);
+        return Ok(new);
     }
     if new.size < held.size {
         return Err(Doubt::Shorter);

@@ -263,10 +263,20 @@ pub enum ToServer {
         #[n(1)]
         signature: ByteArray<64>,
     },
+    /// Says how much of a whole table has arrived, so that no more of it is under way than a refusal
+    /// could wait for.
+    #[n(10)]
+    Arrived {
+        /// How many parts, on this connection.
+        #[n(0)]
+        parts: u64,
+    },
 }
 
 /// The most bytes of a statement that answers a question.
 const ANSWER_LIMIT: usize = 512;
+/// The most bytes of what an agent signs.
+const STATEMENT_LIMIT: usize = 256 * 1024;
 
 /// The most bytes of a ruling's entry.
 const RULING_LIMIT: usize = 128;
@@ -411,7 +421,21 @@ pub enum ToAgent {
         #[n(0)]
         question: WireQuestion,
     },
+    /// Refusals of changes that the table will come to later: to be followed at once and kept
+    /// beside the table. They stand ahead of a table that takes long, and never is anything among
+    /// them that opens.
+    #[n(12)]
+    Overtake {
+        /// Entries of rulings that refuse, in the order of their changes; at most
+        /// [`OVERTAKING_LIMIT`].
+        #[n(0)]
+        rulings: Vec<ByteVec>,
+    },
 }
+
+/// The most refusals that may stand beside a table without having been reached by it, of one
+/// connection.
+pub const OVERTAKING_LIMIT: usize = 1024;
 
 /// Why a server ends a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -466,6 +490,13 @@ fn within(list: usize, limit: usize) -> Result<(), Malformed> {
     }
 }
 
+fn rulings_within(rulings: &[ByteVec], limit: usize) -> Result<(), Malformed> {
+    within(rulings.len(), limit)?;
+    rulings
+        .iter()
+        .try_for_each(|ruling| within(ruling.len(), RULING_LIMIT))
+}
+
 impl ToServer {
     /// Its bytes.
     #[must_use]
@@ -486,16 +517,12 @@ impl ToServer {
                 within(versions.len(), 16)?;
                 within(software.len(), TEXT_LIMIT)?;
             }
-            Self::Acknowledge { statement, .. } => within(statement.len(), 8192)?,
+            Self::Acknowledge { statement, .. } => within(statement.len(), STATEMENT_LIMIT)?,
             Self::Answer { statement, .. } => within(statement.len(), ANSWER_LIMIT)?,
             Self::Events { events, .. } => within(events.len(), EVENTS_LIMIT)?,
-            Self::Testimony { rulings } => {
-                within(rulings.len(), LIST_LIMIT)?;
-                for ruling in rulings {
-                    within(ruling.len(), RULING_LIMIT)?;
-                }
-            }
-            Self::Renew { .. }
+            Self::Testimony { rulings } => rulings_within(rulings, LIST_LIMIT)?,
+            Self::Arrived { .. }
+            | Self::Renew { .. }
             | Self::Enrol { .. }
             | Self::Pong { .. }
             | Self::Witness { .. }
@@ -535,6 +562,7 @@ impl ToAgent {
                 within(deletes.len().saturating_add(puts.len()), LIST_LIMIT)?
             }
             Self::SnapshotPart { puts } => within(puts.len(), LIST_LIMIT)?,
+            Self::Overtake { rulings } => rulings_within(rulings, OVERTAKING_LIMIT)?,
             Self::Enrolled { chain, .. } => within(chain.len(), 8)?,
             Self::Refused { words, .. } => within(words.len(), TEXT_LIMIT)?,
             Self::History { signed, proof } => {

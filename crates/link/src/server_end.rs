@@ -12,13 +12,16 @@ use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::question::{Answer, Question};
+use offgate_core::ruling::{Ruled, Ruling};
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{Entry, EntryKey, RulingEntry, TableHash};
 use offgate_core::text::Title;
 use offgate_core::tree::TreeHash;
 
-use crate::acknowledgement::Acknowledgement;
-use crate::message::{DoorName, LIST_LIMIT, RefusalCode, Seen, ToAgent, ToServer, WireKey};
+use crate::acknowledgement::{Above, Acknowledgement};
+use crate::message::{
+    DoorName, LIST_LIMIT, OVERTAKING_LIMIT, RefusalCode, Seen, ToAgent, ToServer, WireKey,
+};
 use crate::question::{digest_of, verified};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 
@@ -26,8 +29,18 @@ use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 const AHEAD: usize = 32;
 /// How many questions may wait for their answers.
 pub const QUESTIONS: usize = 32;
-/// How many bytes of entries go into one message.
-const PART_BYTES: usize = 256 * 1024;
+/// How many bytes of changes may be under way before the next are read.
+const AHEAD_BYTES: usize = 512 * 1024;
+/// How many bytes of entries one delta may have. What is more goes as a whole table.
+const DELTA_BYTES: usize = 512 * 1024;
+/// How many bytes of entries go into one part of a whole table: a refusal waits for no more than
+/// [`PARTS_AHEAD`] of them.
+const PART_BYTES: usize = 64 * 1024;
+/// How many parts of a whole table may be under way.
+const PARTS_AHEAD: u64 = 4;
+
+/// How many refusals may be sent ahead at once.
+pub const OVERTAKING_AT_ONCE: usize = 256;
 
 /// Who the agent is, and what it is welcomed with.
 #[derive(Clone, Debug)]
@@ -70,6 +83,26 @@ pub enum Table {
     },
 }
 
+/// Refusals that the store committed after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusals {
+    /// Their rulings, in the order of their changes, without those that something later lifted.
+    pub rulings: Vec<RulingEntry>,
+    /// The change up to which these are all.
+    pub up_to: Revision,
+    /// Whether there are any after that.
+    pub rest: Rest,
+}
+
+/// Whether there is more than what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// There was not, when it was read.
+    Nothing,
+    /// There is.
+    More,
+}
+
 /// What the store shows of its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
@@ -92,6 +125,8 @@ pub enum Input {
     Woken,
     /// The answer to [`Output::Read`], read after it was asked for.
     Read(Table),
+    /// The answer to [`Output::ReadRefusals`], read after it was asked for.
+    Refusals(Refusals),
     /// The answer to [`Output::Prove`].
     History(History),
     /// Events were stored up to this number.
@@ -110,6 +145,8 @@ pub enum Output {
     Send(ToAgent),
     /// Read what the store holds for this agent since a revision; since none, all of it.
     Read(Option<Revision>),
+    /// Read the refusals after a change: a table takes too long.
+    ReadRefusals(Revision),
     /// Read the newest checkpoint, and prove that it continues one of this size; of none, nothing
     /// has to be proved.
     Prove(Option<u64>),
@@ -121,6 +158,11 @@ pub enum Output {
     Acknowledged {
         /// What it said.
         acknowledgement: Acknowledgement,
+        /// The change up to which its table is known to be the store's; zero if that is not known
+        /// of this table.
+        up_to: Revision,
+        /// The changes above that whose refusals it confirms, in either case.
+        refused: Vec<Revision>,
         /// The bytes it signed.
         statement: Vec<u8>,
         /// Its signature.
@@ -164,6 +206,53 @@ enum Phase {
     Closed,
 }
 
+/// Up to which change the agent follows every refusal, once it has all that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Following {
+    /// Up to here.
+    All(Revision),
+    /// That is not known before the table that is sent has arrived; those after here are sent ahead.
+    After(Revision),
+}
+
+impl Following {
+    const fn revision(self) -> Revision {
+        match self {
+            Self::All(revision) | Self::After(revision) => revision,
+        }
+    }
+
+    fn up_to(self, revision: Revision) -> Self {
+        let revision = revision.max(self.revision());
+        match self {
+            Self::All(_) => Self::All(revision),
+            Self::After(_) => Self::After(revision),
+        }
+    }
+}
+
+/// What the store was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Table,
+    Refusals,
+}
+
+/// A table that was sent and not acknowledged.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    table: (Revision, TableHash),
+    bytes: usize,
+}
+
+/// A whole table that is being sent.
+#[derive(Clone, Debug)]
+struct Sending {
+    left: VecDeque<Vec<minicbor::bytes::ByteVec>>,
+    table: (Revision, TableHash),
+    bytes: usize,
+}
+
 /// An acknowledgement that came before it could be judged.
 type Early = (Acknowledgement, Vec<u8>, [u8; 64]);
 
@@ -183,9 +272,23 @@ pub struct ServerEnd {
     /// Whether the hash of `sent` is the store's word, or only the agent's.
     sent_is_ours: bool,
     /// Tables that were sent and not acknowledged, in order.
-    ahead: VecDeque<(Revision, TableHash)>,
+    ahead: VecDeque<Ahead>,
+    /// The table that was acknowledged last.
+    acknowledged: Option<(Revision, TableHash)>,
+    /// The table of this epoch that it greeted with.
+    greeted: Option<(Revision, TableHash)>,
     early: Option<Early>,
-    reading: bool,
+    sending: Option<Sending>,
+    /// How many parts of whole tables were sent, and how many of them arrived.
+    parts: (u64, u64),
+    following: Following,
+    /// Whether it had any table, so that there is something to refuse.
+    has_table: bool,
+    /// Refusals that were sent ahead and that no acknowledged table has reached.
+    overtaken: Vec<Ruling>,
+    /// The store may hold refusals that were not looked for.
+    refusals_due: bool,
+    reading: Option<Reading>,
     /// The store may hold more than the reading that is under way will find.
     again: bool,
     /// A question whose answer needs a reading that began after it.
@@ -219,8 +322,16 @@ impl ServerEnd {
             sent: None,
             sent_is_ours: false,
             ahead: VecDeque::new(),
+            acknowledged: None,
+            greeted: None,
             early: None,
-            reading: false,
+            sending: None,
+            parts: (0, 0),
+            following: Following::After(Revision::ZERO),
+            has_table: false,
+            overtaken: Vec::new(),
+            refusals_due: false,
+            reading: None,
             again: false,
             asked: None,
             answering: None,
@@ -243,9 +354,11 @@ impl ServerEnd {
             Input::Malformed => self.close(RefusalCode::Protocol, "not a message"),
             Input::Woken => {
                 self.again = true;
+                self.refusals_due = true;
                 self.read()
             }
             Input::Read(table) => self.send(table),
+            Input::Refusals(refusals) => self.overtake(refusals),
             Input::History(history) => self.show(history),
             Input::EventsStored(up_to) => {
                 vec![Output::Send(ToAgent::EventsStored { up_to })]
@@ -283,8 +396,11 @@ impl ServerEnd {
                     && epoch.is_some_and(|epoch| {
                         epoch.counter == self.epoch.counter && *epoch.nonce == self.epoch.nonce
                     });
+                self.has_table = revision > 0;
                 if own && revision > 0 {
                     self.sent = Some((Revision::new(revision), TableHash(*hash)));
+                    self.greeted = self.sent;
+                    self.following = Following::All(Revision::new(revision));
                 }
                 self.phase = Phase::Proving;
                 let doors = self.agent.doors.iter().map(|(door, name)| DoorName {
@@ -372,6 +488,14 @@ impl ServerEnd {
                     signature,
                 },
             ) => self.answered(statement.to_vec(), *signature),
+            (Phase::Speaking, ToServer::Arrived { parts }) => {
+                let (sent, arrived) = self.parts;
+                if parts <= arrived || parts > sent {
+                    return self.close(RefusalCode::Protocol, "parts that were never sent");
+                }
+                self.parts.1 = parts;
+                self.send_parts()
+            }
             (Phase::Speaking, ToServer::Pong { .. }) => Vec::new(),
             _ => self.close(RefusalCode::Protocol, "not now"),
         }
@@ -401,7 +525,8 @@ impl ServerEnd {
         })]
     }
 
-    /// Believes an acknowledgement only of a table that this store sent, signed by this agent.
+    /// Believes an acknowledgement only of a table that this store sent, and of refusals that it sent
+    /// ahead, signed by this agent.
     fn judge(&mut self, statement: Vec<u8>, signature: [u8; 64]) -> Vec<Output> {
         let Ok(said) = Acknowledgement::verify(&self.agent.key, &statement, &signature) else {
             return self.close(
@@ -414,44 +539,45 @@ impl ServerEnd {
         if said.store != self.store || said.epoch != self.epoch || said.doors != doors {
             return self.close(RefusalCode::Protocol, "acknowledgement of something else");
         }
+        let Some(refused) = self.refused(&said.above) else {
+            return self.close(
+                RefusalCode::Protocol,
+                "acknowledgement of a refusal that was never sent",
+            );
+        };
         let table = (said.revision, said.hash);
-        if let Some(position) = self.ahead.iter().position(|sent| *sent == table) {
+        let position = self.ahead.iter().position(|sent| sent.table == table);
+        let is_last = self.sent == Some(table) && self.ahead.is_empty();
+        if let Some(position) = position {
             self.ahead.drain(..=position);
-            let mut outputs = vec![Output::Acknowledged {
-                acknowledgement: said,
-                statement,
-                signature,
-            }];
-            // A reading may have waited for this.
-            outputs.extend(self.read());
-            return outputs;
-        }
-        if self.sent == Some(table) && self.ahead.is_empty() {
-            return if self.sent_is_ours {
+        } else if is_last && !self.sent_is_ours {
+            // What it said in its greeting; the reading that is under way tells if it is so.
+            self.early = Some((said, statement, signature));
+            return Vec::new();
+        } else if !is_last && self.acknowledged != Some(table) {
+            if self.greeted != Some(table) {
+                return self.close(
+                    RefusalCode::Protocol,
+                    "acknowledgement of a table that was never sent",
+                );
+            }
+            // It is behind, and what it is behind of will be acknowledged in its turn.
+            return if said.above.is_empty() {
+                Vec::new()
+            } else {
                 vec![Output::Acknowledged {
-                    acknowledgement: said,
+                    up_to: Revision::ZERO,
+                    refused,
                     statement,
                     signature,
+                    acknowledgement: said,
                 }]
-            } else {
-                // What it said in its greeting; the reading that is under way tells if it is so.
-                self.early = Some((said, statement, signature));
-                Vec::new()
             };
         }
-        // The greeting's table, which meanwhile turned out to be behind: what was sent since will
-        // be acknowledged in its turn.
-        if self
-            .ahead
-            .front()
-            .is_some_and(|(first, _)| said.revision < *first)
-        {
-            return Vec::new();
-        }
-        self.close(
-            RefusalCode::Protocol,
-            "acknowledgement of a table that was never sent",
-        )
+        let mut outputs = vec![self.believe(said, refused, statement, signature)];
+        // A reading may have waited for this.
+        outputs.extend(self.read());
+        outputs
     }
 
     /// How many more questions the agent may be asked now.
@@ -494,44 +620,137 @@ impl ServerEnd {
         }
     }
 
-    /// Begins a reading if one is needed, possible, and not under way.
+    /// The changes whose refusals are followed ahead of the table, if all of them were sent. That
+    /// somebody removed is refused confirms nothing yet: what the door keeps of them goes with the
+    /// table.
+    fn refused(&self, above: &[Above]) -> Option<Vec<Revision>> {
+        let mut refused = Vec::new();
+        for above in above {
+            let sent = self.overtaken.iter().find(|ruling| {
+                (ruling.subject, ruling.revision) == (above.subject, above.revision)
+            })?;
+            if sent.ruled != Ruled::Removed {
+                refused.push(above.revision);
+            }
+        }
+        Some(refused)
+    }
+
+    fn believe(
+        &mut self,
+        said: Acknowledgement,
+        refused: Vec<Revision>,
+        statement: Vec<u8>,
+        signature: [u8; 64],
+    ) -> Output {
+        self.acknowledged = Some((said.revision, said.hash));
+        self.overtaken
+            .retain(|above| above.revision > said.revision);
+        Output::Acknowledged {
+            up_to: said.revision,
+            refused,
+            acknowledgement: said,
+            statement,
+            signature,
+        }
+    }
+
+    /// Begins a reading if one is needed, possible, and not under way: of the table, or, while there
+    /// is too much of it under way, of what must not wait for it.
     fn read(&mut self) -> Vec<Output> {
         let needed = self.again || self.asked.is_some();
-        if self.phase != Phase::Speaking || self.reading || !needed || self.ahead.len() >= AHEAD {
+        if self.phase != Phase::Speaking || self.reading.is_some() || !needed {
             return Vec::new();
         }
-        self.reading = true;
+        let bytes: usize = self.ahead.iter().map(|ahead| ahead.bytes).sum();
+        if self.sending.is_some() || self.ahead.len() >= AHEAD || bytes >= AHEAD_BYTES {
+            return self.read_refusals();
+        }
+        self.reading = Some(Reading::Table);
         self.again = false;
+        self.refusals_due = false;
         self.answering = self.asked.take();
         vec![Output::Read(self.sent.map(|(revision, _)| revision))]
     }
 
-    fn send(&mut self, table: Table) -> Vec<Output> {
-        if !self.reading {
+    fn read_refusals(&mut self) -> Vec<Output> {
+        let answers = matches!(self.following, Following::All(_)) && self.asked.is_some();
+        let has_room = self.overtaken.len() + OVERTAKING_AT_ONCE <= OVERTAKING_LIMIT;
+        if !self.has_table || !has_room || !(self.refusals_due || answers) {
             return Vec::new();
         }
-        self.reading = false;
+        self.reading = Some(Reading::Refusals);
+        self.refusals_due = false;
+        if answers {
+            self.answering = self.asked.take();
+        }
+        vec![Output::ReadRefusals(self.following.revision())]
+    }
+
+    /// Sends refusals ahead of the table. Once they are all sent, the lease may be renewed too,
+    /// though the table lags: every refusal from before the question stands before the answer.
+    fn overtake(&mut self, refusals: Refusals) -> Vec<Output> {
+        if self.reading != Some(Reading::Refusals) {
+            return Vec::new();
+        }
+        self.reading = None;
+        let Refusals {
+            rulings,
+            up_to,
+            rest,
+        } = refusals;
+        let mut outputs = Vec::new();
+        self.following = self.following.up_to(up_to);
+        if !rulings.is_empty() {
+            self.overtaken
+                .extend(rulings.iter().filter_map(RulingEntry::ruling));
+            let encoded = rulings
+                .into_iter()
+                .map(|entry| Entry::Ruling(entry).encode().into());
+            outputs.push(Output::Send(ToAgent::Overtake {
+                rulings: encoded.collect(),
+            }));
+        }
+        match rest {
+            Rest::Nothing => outputs.extend(self.renew()),
+            Rest::More => {
+                self.refusals_due = true;
+                self.asked = self.answering.take();
+            }
+        }
+        outputs.extend(self.read());
+        outputs
+    }
+
+    /// Renews the lease, if that was asked for before the reading that has ended.
+    fn renew(&mut self) -> Vec<Output> {
+        match self.answering.take() {
+            Some(ask) => vec![Output::Renewed, Output::Send(ToAgent::Renewed { ask })],
+            None => Vec::new(),
+        }
+    }
+
+    fn send(&mut self, table: Table) -> Vec<Output> {
+        if self.reading != Some(Reading::Table) {
+            return Vec::new();
+        }
+        self.reading = None;
         let mut outputs = Vec::new();
         match table {
             Table::Same { hash } => match self.sent {
                 Some((revision, claimed)) if claimed == hash => {
                     self.sent_is_ours = true;
-                    if let Some((acknowledgement, statement, signature)) = self.early.take()
-                        && acknowledgement.revision == revision
+                    if let Some((said, statement, signature)) = self.early.take()
+                        && said.revision == revision
                     {
-                        outputs.push(Output::Acknowledged {
-                            acknowledgement,
-                            statement,
-                            signature,
-                        });
+                        outputs.push(self.believe(said, Vec::new(), statement, signature));
                     }
                 }
-                // The agent's table is not what it should be: a whole one mends it.
+                // The agent's table is not what it should be, and so may be what it refuses: a whole one
+                // mends it.
                 _ => {
-                    self.sent = None;
-                    self.again = true;
-                    self.asked = self.answering.take();
-                    return self.read();
+                    self.following = Following::After(Revision::ZERO);
+                    return self.read_whole();
                 }
             },
             Table::Changed {
@@ -544,12 +763,9 @@ impl ServerEnd {
                 let Some((previous, _)) = self.sent.filter(|(previous, _)| {
                     *previous < revision
                         && deletes.len() + puts.len() <= LIST_LIMIT
-                        && bytes <= 2 * PART_BYTES
+                        && bytes <= DELTA_BYTES
                 }) else {
-                    self.sent = None;
-                    self.again = true;
-                    self.asked = self.answering.take();
-                    return self.read();
+                    return self.read_whole();
                 };
                 outputs.push(Output::Send(ToAgent::Delta {
                     previous: previous.number(),
@@ -564,39 +780,79 @@ impl ServerEnd {
                     puts: puts.into_iter().map(Into::into).collect(),
                     hash: hash.0.into(),
                 }));
-                self.went((revision, hash));
+                self.following = self.following.up_to(revision);
+                self.went((revision, hash), bytes);
             }
             Table::Whole {
                 puts,
                 revision,
                 hash,
             } => {
+                if let Following::After(_) = self.following {
+                    self.following = Following::After(revision);
+                }
+                let bytes = puts.iter().map(Vec::len).sum();
+                self.sent = None;
+                self.sending = Some(Sending {
+                    left: parts(puts).collect(),
+                    table: (revision, hash),
+                    bytes,
+                });
+                // The table takes its time; a renewal waits for the refusals only.
+                self.asked = self.answering.take();
                 outputs.push(Output::Send(ToAgent::SnapshotBegin {
                     revision: revision.number(),
                 }));
-                outputs
-                    .extend(parts(puts).map(|puts| Output::Send(ToAgent::SnapshotPart { puts })));
+                outputs.extend(self.send_parts());
+                return outputs;
+            }
+        }
+        // Everything that was committed before the question has been sent: the answer may follow.
+        outputs.extend(self.renew());
+        outputs.extend(self.read());
+        outputs
+    }
+
+    fn read_whole(&mut self) -> Vec<Output> {
+        self.sent = None;
+        self.again = true;
+        self.asked = self.answering.take();
+        self.read()
+    }
+
+    /// Sends as much of a whole table as may be under way.
+    fn send_parts(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        if let Some(mut sending) = self.sending.take() {
+            let (sent, arrived) = &mut self.parts;
+            while *sent - *arrived < PARTS_AHEAD
+                && let Some(puts) = sending.left.pop_front()
+            {
+                *sent += 1;
+                outputs.push(Output::Send(ToAgent::SnapshotPart { puts }));
+            }
+            if sending.left.is_empty() {
+                let (revision, hash) = sending.table;
                 outputs.push(Output::Send(ToAgent::SnapshotEnd {
                     revision: revision.number(),
                     hash: hash.0.into(),
                 }));
-                self.went((revision, hash));
+                self.following = Following::All(self.following.revision().max(revision));
+                self.has_table = true;
+                self.went(sending.table, sending.bytes);
+            } else {
+                self.sending = Some(sending);
             }
-        }
-        // Everything that was committed before the question has been sent: the answer may follow.
-        if let Some(ask) = self.answering.take() {
-            outputs.push(Output::Renewed);
-            outputs.push(Output::Send(ToAgent::Renewed { ask }));
         }
         outputs.extend(self.read());
         outputs
     }
 
-    fn went(&mut self, table: (Revision, TableHash)) {
+    fn went(&mut self, table: (Revision, TableHash), bytes: usize) {
         self.early = None;
         self.sent = Some(table);
         self.sent_is_ours = true;
-        self.ahead.push_back(table);
+        self.ahead.push_back(Ahead { table, bytes });
     }
 
     fn tick(&mut self, time: Timestamp, now: Duration) -> Vec<Output> {

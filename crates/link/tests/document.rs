@@ -30,15 +30,15 @@ use offgate_core::table::entry::{
 };
 use offgate_core::table::keypad::{KeypadDelay, Slowing};
 use offgate_core::tree::{self, Peaks, Subtree, TreeHash, prove_consistency};
-use offgate_link::acknowledgement::{Acknowledgement, SigningKey, enrolment_statement};
+use offgate_link::acknowledgement::{Above, Acknowledgement, SigningKey, enrolment_statement};
 use offgate_link::agent_end::{AgentEnd, RENEW_EVERY, WITNESS_EVERY};
 use offgate_link::chain::IssuingNumber;
 use offgate_link::history::continues;
 use offgate_link::identity::Authority;
 use offgate_link::join_token::JoinTokenText;
 use offgate_link::message::{
-    DoorName, EVENTS_LIMIT, LIST_LIMIT, RefusalCode, TEXT_LIMIT, ToAgent, ToServer, WireEpoch,
-    WireKey,
+    DoorName, EVENTS_LIMIT, LIST_LIMIT, OVERTAKING_LIMIT, RefusalCode, TEXT_LIMIT, ToAgent,
+    ToServer, WireEpoch, WireKey,
 };
 use offgate_link::question;
 use offgate_link::{HEARTBEAT, PROTOCOL, SILENCE, frame, identity, reconnect};
@@ -272,6 +272,15 @@ fn acknowledgement() -> Acknowledgement {
         revision: Revision::new(1234),
         hash: table().hash(),
         doors: vec![DoorId::from_bytes(DOOR)],
+        above: vec![above()],
+    }
+}
+
+/// A refusal that overtook the table.
+const fn above() -> Above {
+    Above {
+        subject: USER,
+        revision: Revision::new(1240),
     }
 }
 
@@ -333,6 +342,7 @@ const fn to_server_name(message: &ToServer) -> &'static str {
         ToServer::Doubted { .. } => "doubted",
         ToServer::Testimony { .. } => "testimony",
         ToServer::Answer { .. } => "answer",
+        ToServer::Arrived { .. } => "arrived",
     }
 }
 
@@ -391,6 +401,7 @@ fn to_server() -> Vec<ToServer> {
             signature: key.sign(&question::statement(&answer())).into(),
             statement: question::statement(&answer()).into(),
         },
+        ToServer::Arrived { parts: 3 },
     ]
 }
 
@@ -438,6 +449,7 @@ const fn to_agent_name(message: &ToAgent) -> &'static str {
         ToAgent::Refused { .. } => "refused",
         ToAgent::History { .. } => "history",
         ToAgent::Question { .. } => "question",
+        ToAgent::Overtake { .. } => "overtake",
     }
 }
 
@@ -500,6 +512,9 @@ fn to_agent() -> Vec<ToAgent> {
         ToAgent::Question {
             question: (&asked()).into(),
         },
+        ToAgent::Overtake {
+            rulings: vec![Entry::Ruling(ruling()).encode().into()],
+        },
     ]
 }
 
@@ -552,6 +567,7 @@ fn vectors() -> Value {
             "seed": hex(SEED), "public_key": hex(public.0), "store": hex(STORE),
             "epoch_counter": 3, "epoch_nonce": hex(NONCE), "revision": 1234,
             "hash": hex(said.hash.0), "doors": [hex(DOOR)],
+            "above": [{ "subject": hex(USER), "revision": above().revision.number() }],
             "statement": hex(said.statement()), "signature": hex(key.sign(&said.statement())),
         },
         "answer": {
@@ -648,14 +664,14 @@ fn the_grammar_names_every_kind_with_its_number() {
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 10, "every kind has an example");
+    assert_eq!(messages, 11, "every kind has an example");
     (messages, kinds) = (0, 0);
     for message in to_agent() {
         has(to_agent_name(&message), &message.encode());
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 12, "every kind has an example");
+    assert_eq!(messages, 13, "every kind has an example");
     for (name, entry) in entries() {
         has(name, &entry.encode());
     }
@@ -700,6 +716,9 @@ fn the_numbers_are_those_of_the_code() {
     says(&format!("| List in a message | {LIST_LIMIT} |"));
     says(&format!("| Text, bytes of UTF-8 | {TEXT_LIMIT} |"));
     says(&format!("| Events in a message | {EVENTS_LIMIT} |"));
+    says(&format!(
+        "| Refusals ahead of a table | {OVERTAKING_LIMIT} |"
+    ));
     says(&format!(
         "| Each end says something every | {} |",
         seconds(HEARTBEAT)

@@ -278,14 +278,20 @@ impl Connection {
                         self.came.taken += 1;
                         witness.entry = changes.puts.last().cloned();
                         witness.held = Some(changes.becomes);
-                        to_agent.push(agent_end::Input::Durable(changes.becomes));
+                        to_agent.push(agent_end::Input::Durable {
+                            held: changes.becomes,
+                            overtaken: 0,
+                        });
                     }
                     agent_end::Output::Replace(changes) => {
                         self.came.taken += 1;
                         self.came.whole_tables += 1;
                         witness.entry = changes.puts.last().cloned();
                         witness.held = Some(changes.becomes);
-                        to_agent.push(agent_end::Input::Durable(changes.becomes));
+                        to_agent.push(agent_end::Input::Durable {
+                            held: changes.becomes,
+                            overtaken: 0,
+                        });
                     }
                     agent_end::Output::Close(ending) => {
                         self.came.ending = Some(ending);
@@ -297,6 +303,7 @@ impl Connection {
                     | agent_end::Output::Doors(_)
                     | agent_end::Output::Addresses(_)
                     | agent_end::Output::Testify(_)
+                    | agent_end::Output::Hold(_)
                     | agent_end::Output::EventsStored(_) => self.came.taken += 1,
                 }
             }
@@ -324,6 +331,14 @@ impl Connection {
                     let message = ToAgent::decode(&message.encode()).expect("own encoding");
                     answers.push(agent_end::Input::Message(message));
                     continue;
+                }
+                // Nothing is refused here.
+                server_end::Output::ReadRefusals(up_to) => {
+                    server_end::Input::Refusals(server_end::Refusals {
+                        rulings: Vec::new(),
+                        up_to,
+                        rest: server_end::Rest::Nothing,
+                    })
                 }
                 server_end::Output::Read(since) => {
                     self.came.read += 1;

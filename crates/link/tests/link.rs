@@ -25,7 +25,7 @@ use offgate_core::table::admission::{ClockTrust, Holder, Reason, Sought};
 use offgate_core::table::entry::{CredentialHash, Entry, EntryKey, TableHash, UserEntry};
 use offgate_core::text::Title;
 use offgate_link::acknowledgement::{
-    Acknowledgement, NotBelieved, SigningKey, enrolment_statement, verify_enrolment,
+    Above, Acknowledgement, NotBelieved, SigningKey, enrolment_statement, verify_enrolment,
 };
 use offgate_link::agent_end::{self, AgentEnd, Changes, Ending, Held};
 use offgate_link::chain::{IssuingNumber, NotVouchedFor};
@@ -136,10 +136,14 @@ fn to_server() -> Vec<ToServer> {
         ToServer::Doubted {
             held: wire_checkpoint(),
         },
+        ToServer::Testimony {
+            rulings: vec![vec![5; 90].into()],
+        },
         ToServer::Answer {
             statement: vec![1, 2, 3].into(),
             signature: [7; 64].into(),
         },
+        ToServer::Arrived { parts: 70_000 },
     ]
 }
 
@@ -194,6 +198,9 @@ fn to_agent() -> Vec<ToAgent> {
         },
         ToAgent::Question {
             question: (&question(1)).into(),
+        },
+        ToAgent::Overtake {
+            rulings: vec![vec![5; 90].into()],
         },
     ]
 }
@@ -255,6 +262,10 @@ fn only_the_agents_own_signature_over_these_bytes_is_believed() {
         revision: Revision::new(77),
         hash: TableHash([3; 32]),
         doors: vec![door(1), door(2)],
+        above: vec![Above {
+            subject: [4; 16],
+            revision: Revision::new(80),
+        }],
     };
     let statement = acknowledgement.statement();
     let signature = key.sign(&statement);
@@ -483,6 +494,11 @@ impl Random {
     }
 }
 
+/// That a table is durable, beside which no refusal stands.
+const fn durable(held: Held) -> agent_end::Input {
+    agent_end::Input::Durable { held, overtaken: 0 }
+}
+
 /// A log with one entry.
 fn young_log(authority: &Authority) -> Log<'_> {
     let mut log = Log::new(STORE, EPOCH, &authority.log);
@@ -543,6 +559,7 @@ struct Agent {
     to_agent: VecDeque<ToAgent>,
     readings: VecDeque<Option<Revision>>,
     proofs: VecDeque<Option<u64>>,
+    refusals: VecDeque<Revision>,
     root: RootFingerprint,
     seen: Option<Checkpoint>,
     projection: Projection,
@@ -566,6 +583,7 @@ impl Agent {
             to_agent: VecDeque::new(),
             readings: VecDeque::new(),
             proofs: VecDeque::new(),
+            refusals: VecDeque::new(),
             root,
             seen: None,
             projection: Projection {
@@ -586,6 +604,7 @@ impl Agent {
         self.to_agent.clear();
         self.readings.clear();
         self.proofs.clear();
+        self.refusals.clear();
     }
 
     fn connect(&mut self, now: Duration) {
@@ -612,6 +631,17 @@ impl Agent {
         let outputs = agent.handle(agent_end::Input::Connected, now);
         self.ends = Some((agent, server));
         self.carry_agent(outputs, now);
+    }
+
+    fn answer_refusals(&mut self, now: Duration) {
+        if let Some(since) = self.refusals.pop_front() {
+            let refusals = server_end::Refusals {
+                rulings: Vec::new(),
+                up_to: self.projection.revision.max(since),
+                rest: server_end::Rest::Nothing,
+            };
+            self.tell_server(server_end::Input::Refusals(refusals), now);
+        }
     }
 
     fn crash(&mut self) {
@@ -672,6 +702,7 @@ impl Agent {
                 | agent_end::Output::Doors(_)
                 | agent_end::Output::Addresses(_)
                 | agent_end::Output::Testify(_)
+                | agent_end::Output::Hold(_)
                 | agent_end::Output::EventsStored(_) => {}
             }
         }
@@ -701,6 +732,8 @@ impl Agent {
                 server_end::Output::Testimony(rulings) => {
                     panic!("nothing was refused: {rulings:?}")
                 }
+                // Nothing is refused here, but acknowledgements lag.
+                server_end::Output::ReadRefusals(since) => self.refusals.push_back(since),
                 server_end::Output::Doubted(seen) => {
                     panic!("an honest server was doubted: {seen:?}")
                 }
@@ -815,6 +848,7 @@ fn step(random: &mut Random, agent: &mut Agent, log: &mut Log<'_>, now: Duration
                 let history = log.history(size);
                 agent.tell_server(server_end::Input::History(history), now);
             }
+            agent.answer_refusals(now);
             if let Some(after) = agent.readings.pop_front() {
                 let table = agent.projection.read(after);
                 agent.tell_server(server_end::Input::Read(table), now);
@@ -823,7 +857,7 @@ fn step(random: &mut Random, agent: &mut Agent, log: &mut Log<'_>, now: Duration
         15 | 16 => {
             if let Some((table, held)) = agent.writing.pop_front() {
                 agent.durable = Some((table, held));
-                agent.tell_agent(agent_end::Input::Durable(held), now);
+                agent.tell_agent(durable(held), now);
             }
         }
         17 => {
@@ -863,7 +897,7 @@ fn whatever_the_network_does_an_acknowledgement_is_durable_and_all_end_equal() {
                 now += Duration::from_millis(10);
                 while let Some((table, held)) = agent.writing.pop_front() {
                     agent.durable = Some((table, held));
-                    agent.tell_agent(agent_end::Input::Durable(held), now);
+                    agent.tell_agent(durable(held), now);
                 }
                 if agent.ends.is_none() || round == 0 {
                     agent.connect(now);
@@ -878,6 +912,7 @@ fn whatever_the_network_does_an_acknowledgement_is_durable_and_all_end_equal() {
                     let history = log.history(size);
                     agent.tell_server(server_end::Input::History(history), now);
                 }
+                agent.answer_refusals(now);
                 if let Some(after) = agent.readings.pop_front() {
                     let table = agent.projection.read(after);
                     agent.tell_server(server_end::Input::Read(table), now);
@@ -937,6 +972,7 @@ fn lies_end_the_conversation() {
             revision: Revision::new(revision),
             hash: TableHash::EMPTY,
             doors: vec![],
+            above: Vec::new(),
         };
         let statement = said.statement();
         let signature = signer.sign(&statement).into();
@@ -1159,7 +1195,7 @@ fn a_lease_runs_from_the_question_and_its_answer_stands_behind_what_was_committe
         agent.tell_agent(agent_end::Input::Tick, now);
         while let Some((table, held)) = agent.writing.pop_front() {
             agent.durable = Some((table, held));
-            agent.tell_agent(agent_end::Input::Durable(held), now);
+            agent.tell_agent(durable(held), now);
         }
         if let Some(message) = agent.to_server.pop_front() {
             if matches!(message, ToServer::Renew { ask: 2 }) {

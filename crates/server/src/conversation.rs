@@ -17,7 +17,9 @@ use offgate_core::ruling::Ruling;
 use offgate_core::table::entry::RulingEntry;
 use offgate_link::frame;
 use offgate_link::message::{Seen, ToServer};
-use offgate_link::server_end::{self, History, Input, Output, QUESTIONS, ServerEnd, Table};
+use offgate_link::server_end::{
+    self, History, Input, OVERTAKING_AT_ONCE, Output, QUESTIONS, Refusals, Rest, ServerEnd, Table,
+};
 use offgate_store::questions::NewAnswer;
 use offgate_store::{Heard, Outcome, Receipt, StoreError, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -195,14 +197,21 @@ impl Talk<'_> {
                     let table = self.read(since)?;
                     outputs.extend(self.end.handle(Input::Read(table), self.started.elapsed()));
                 }
+                Output::ReadRefusals(since) => {
+                    let refusals = Input::Refusals(self.refusals(since)?);
+                    outputs.extend(self.end.handle(refusals, self.started.elapsed()));
+                }
                 Output::Acknowledged {
                     acknowledgement,
+                    up_to,
+                    refused,
                     statement,
                     signature,
                 } => {
                     let receipt = Receipt {
                         revision: acknowledgement.revision,
-                        above: Vec::new(),
+                        up_to,
+                        above: refused,
                         statement,
                         signature,
                     };
@@ -268,6 +277,29 @@ impl Talk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Refusals that the table will come to later.
+    fn refusals(&self, since: Revision) -> Result<Refusals, Over> {
+        let read =
+            self.shared
+                .store
+                .read()
+                .refusals_since(self.agent.id, since, OVERTAKING_AT_ONCE)?;
+        let (head, rulings) = read.ok_or(Over::NoTable)?;
+        let last = rulings.last().and_then(RulingEntry::ruling);
+        Ok(match last {
+            Some(last) if rulings.len() == OVERTAKING_AT_ONCE => Refusals {
+                rulings,
+                up_to: last.revision,
+                rest: Rest::More,
+            },
+            _ => Refusals {
+                rulings,
+                up_to: head.revision,
+                rest: Rest::Nothing,
+            },
+        })
     }
 
     /// Has the store take over what it has forgotten of what this agent shows. What this store has

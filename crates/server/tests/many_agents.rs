@@ -266,6 +266,7 @@ async fn live(number: u16, address: SocketAddr, connector: TlsConnector, told: T
                 revision: Revision::new(revision),
                 hash: TableHash(hash),
                 doors: vec![agent.door],
+                above: Vec::new(),
             }
             .statement();
             let signature = agent.key.sign(&statement);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use offgate_agent::clock::BootClock;
 use offgate_agent::pieces::{
-    Book, Changed, DiskState, Durable, Found, Judge, Keep, Position, RETRY, Surroundings,
-    TableFiles, Witness, delta, hold, rebuild, whole,
+    Book, Changed, DiskState, Durable, Found, Judge, Keep, RETRY, Surroundings, TableFiles,
+    Witness, Written, beside, delta, hold, rebuild, whole,
 };
 use offgate_agent::reader::Answer;
 use offgate_agent::strike::Strike;
@@ -82,6 +82,10 @@ struct Link {
     end: AgentEnd,
     decoder: frame::Decoder,
     greeted: bool,
+    /// How many refusals were put beside the table on connections before this one.
+    before: u64,
+    /// Whom the refusals that overtook something on this connection are about.
+    overtaken: BTreeSet<[u8; 16]>,
 }
 
 /// The program while it runs.
@@ -94,7 +98,7 @@ pub(crate) struct Process {
     waiting: VecDeque<Keep>,
     /// Whether the disk is at work.
     writing: bool,
-    newest: Option<Position>,
+    newest: Written,
     durable: Durable,
     link: Option<Link>,
     ask: Ask,
@@ -271,8 +275,12 @@ impl World {
             }
             Found::Damaged | Found::Nothing => (None, None),
         };
-        let newest = contents.as_ref().map(|contents| contents.position);
-        let mut durable = Durable::UpTo(None);
+        let table_kept = contents.as_ref().map(|contents| contents.position);
+        let newest = Written {
+            table: table_kept,
+            beside: 0,
+        };
+        let mut durable = Durable::UpTo(Written::default());
         let book = Book::open(files, contents, &mut |said| durable = said);
         let mut judge = Judge::new(table, agent.surroundings());
         match fault {
@@ -302,7 +310,7 @@ impl World {
             failures: 0,
         });
         let about = About::door(agent.doors[0]);
-        let revision = newest.map_or(0, |position| position.revision.number());
+        let revision = table_kept.map_or(0, |position| position.revision.number());
         let name = agent.name.clone();
         self.tell(about, || {
             format!("the agent at {name} starts, with its table at revision {revision}")
@@ -367,7 +375,7 @@ impl World {
             return;
         }
         let settled = match process.durable {
-            Durable::UpTo(position) if process.ask == Ask::Changes => position,
+            Durable::UpTo(written) if process.ask == Ask::Changes => written.table,
             Durable::UpTo(_) | Durable::Failing => None,
         };
         let seen = process.witness.seen().filter(|_| !whole_histories);
@@ -379,12 +387,18 @@ impl World {
             return;
         };
         let outputs = end.handle(Input::Connected, boot);
+        let before = self.agents[a]
+            .process
+            .as_ref()
+            .map_or(0, |process| process.newest.beside);
         if let Some(process) = &mut self.agents[a].process {
             process.link = Some(Link {
                 connection,
                 end,
                 decoder: frame::Decoder::default(),
                 greeted: false,
+                before,
+                overtaken: BTreeSet::new(),
             });
         }
         self.agent_does(a, outputs);
@@ -519,15 +533,23 @@ impl World {
                     match process.judge.change(entries, becomes.hash) {
                         Changed::InForce => {
                             self.learn_cards(a, &rulings);
-                            self.keep(a, keep, becomes);
+                            self.keep(a, keep);
                         }
                         Changed::Mismatch => {
                             left = link.end.handle(Input::Mismatch, boot).into();
                         }
                     }
                 }
+                Output::Hold(refusals) => {
+                    link.overtaken
+                        .extend(refusals.iter().map(|refusal| *refusal.subject));
+                    let rows = beside(&refusals);
+                    self.counters.overtaken += refusals.len() as u64;
+                    process.judge.hold(refusals);
+                    self.keep(a, Keep::Beside(rows));
+                }
                 Output::Replace(changes) => {
-                    let (rulings, becomes) = (rulings_of(&changes.puts), changes.becomes);
+                    let rulings = rulings_of(&changes.puts);
                     match whole(changes, hash_key) {
                         Some((table, mut contents)) => {
                             let held = match fault {
@@ -539,11 +561,19 @@ impl World {
                                         !is_admitted(table, held)
                                     })
                                 }
+                                Some(Fault::OvertakingDropped) => {
+                                    let overtaken = link.overtaken.clone();
+                                    self.replace_forgetting(a, *table, |_, held| {
+                                        !overtaken.contains(&*held.subject)
+                                    })
+                                }
                                 _ => process.judge.replace(*table),
                             };
                             hold(&mut contents, held);
+                            // A door that has the table of a restored store was heard by it.
+                            self.is_heard_by(a, connection);
                             self.learn_cards(a, &rulings);
-                            self.keep(a, Keep::Snapshot(contents), becomes);
+                            self.keep(a, Keep::Snapshot(contents));
                         }
                         None => left = link.end.handle(Input::Mismatch, boot).into(),
                     }
@@ -564,12 +594,7 @@ impl World {
                     };
                     process.judge.renewed(from);
                     agent.heard = Some(from);
-                    let doors = agent.doors.clone();
-                    if let Some(life) = self.life_of(connection) {
-                        for door in doors {
-                            self.oracle.renewed(door, life);
-                        }
-                    }
+                    self.is_heard_by(a, connection);
                 }
                 Output::ServerTime(server) => process.judge.told(server),
                 Output::Doors(_) => link.greeted = true,
@@ -618,26 +643,33 @@ impl World {
     }
 
     /// Hands over what is to be kept.
-    fn keep(&mut self, a: usize, keep: Keep, becomes: Held) {
+    fn keep(&mut self, a: usize, keep: Keep) {
         let early = self.has(Fault::AcknowledgedBeforeSync);
+        let mut newest = Written::default();
         if let Some(process) = &mut self.agents[a].process {
-            process.newest = Some(match &keep {
-                Keep::Delta { to, .. } => *to,
-                Keep::Snapshot(contents) => contents.position,
-            });
+            match &keep {
+                Keep::Delta { to, .. } => process.newest.table = Some(*to),
+                Keep::Snapshot(contents) => process.newest.table = Some(contents.position),
+                Keep::Beside(refusals) if process.newest.table.is_some() => {
+                    process.newest.beside += refusals.len() as u64;
+                }
+                Keep::Beside(_) => {}
+            }
+            newest = process.newest;
             process.waiting.push_back(keep);
         }
         self.disk_goes_on(a);
         let about = About::door(self.agents[a].doors[0]);
         let name = self.agents[a].name.clone();
         self.tell(about, || {
+            let revision = newest.table.map_or(0, |table| table.revision.number());
+            let beside = newest.beside;
             format!(
-                "the agent at {name} follows revision {} in memory",
-                becomes.revision
+                "the agent at {name} follows revision {revision} in memory, and beside it {beside}"
             )
         });
         if early {
-            self.tell_end(a, Input::Durable(becomes));
+            self.is_durable(a, newest);
         }
     }
 
@@ -688,11 +720,14 @@ impl World {
             let about = About::door(self.agents[a].doors[0]);
             let name = self.agents[a].name.clone();
             match durable {
-                Durable::UpTo(Some(position)) => self.tell(about, || {
+                Durable::UpTo(Written {
+                    table: Some(position),
+                    ..
+                }) => self.tell(about, || {
                     let revision = position.revision;
                     format!("revision {revision} is on the disk of the agent at {name}")
                 }),
-                Durable::UpTo(None) => {}
+                Durable::UpTo(Written { table: None, .. }) => {}
                 Durable::Failing => {
                     self.counters.failed_syncs += 1;
                     self.is_troubled(a);
@@ -704,17 +739,36 @@ impl World {
             };
             process.durable = durable;
             match durable {
-                Durable::UpTo(position) => {
+                Durable::UpTo(written) => {
                     process.judge.disk(DiskState::Works);
-                    if let Some(position) = position {
-                        self.tell_end(a, Input::Durable(position.into()));
-                    }
+                    self.is_durable(a, written);
                 }
                 Durable::Failing if fault == Some(Fault::FailedSyncFallsBack) => {
                     self.falls_back(a);
                 }
                 Durable::Failing => process.judge.disk(DiskState::Fails),
             }
+        }
+    }
+
+    fn is_heard_by(&mut self, a: usize, connection: u64) {
+        if let Some(life) = self.life_of(connection) {
+            for door in &self.agents[a].doors {
+                self.oracle.renewed(*door, life);
+            }
+        }
+    }
+
+    /// Tells the agent's end of a conversation what is durable.
+    fn is_durable(&mut self, a: usize, written: Written) {
+        let link = self.agents[a]
+            .process
+            .as_ref()
+            .and_then(|it| it.link.as_ref());
+        if let (Some(table), Some(link)) = (written.table, link) {
+            let overtaken = written.beside.saturating_sub(link.before);
+            let held = table.into();
+            self.tell_end(a, Input::Durable { held, overtaken });
         }
     }
 
@@ -828,6 +882,10 @@ impl World {
         agent.missed.clear();
         if !process.waiting.is_empty() || process.durable != Durable::UpTo(process.newest) {
             self.counters.down_before_durable += 1;
+            let overtaking = |keep: &Keep| matches!(keep, Keep::Beside(_));
+            if process.waiting.iter().any(overtaking) {
+                self.counters.down_during_overtaking += 1;
+            }
         }
         if how == Down::PowerCut {
             // The write that was under way is torn where the power went.

@@ -35,7 +35,7 @@ use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, EntryKind};
 use offgate_core::text::Email;
 use offgate_core::tree::{Peaks, TreeHash, prove_consistency};
 use offgate_core::user::{Standing, UserRecord};
-use offgate_link::server_end::{History, Table};
+use offgate_link::server_end::{History, OVERTAKING_AT_ONCE, Refusals, Rest, Table};
 use offgate_store::engine::{Confirms, Heard, Ledger, StoreIdentity, TableHead};
 use offgate_store::{CarriedOut, StoreError, carry_out, sign_log};
 
@@ -237,6 +237,32 @@ impl Books {
         })
     }
 
+    /// The refusals after a change, as the conversation reads them when a table takes too long.
+    pub(crate) fn refusals_since(&self, agent: AgentId, since: Revision) -> Option<Refusals> {
+        let table = self.tables.get(&agent)?;
+        let mut newer: Vec<_> = table
+            .rows
+            .iter()
+            .filter(|(key, (at, _))| key.kind == EntryKind::Ruling && *at > since)
+            .filter_map(|(_, (at, row))| Some((*at, row.as_ref()?)))
+            .filter_map(|(at, row)| match Entry::decode(row) {
+                Ok(Entry::Ruling(entry)) if entry.ruling()?.ruled.refuses() => Some((at, entry)),
+                _ => None,
+            })
+            .collect();
+        newer.sort_by_key(|(at, _)| *at);
+        newer.truncate(OVERTAKING_AT_ONCE);
+        let rest = newer.len() == OVERTAKING_AT_ONCE;
+        let last = newer.last().map(|(at, _)| *at);
+        Some(Refusals {
+            up_to: last
+                .filter(|_| rest)
+                .or_else(|| table.head.map(|head| head.revision))?,
+            rest: if rest { Rest::More } else { Rest::Nothing },
+            rulings: newer.into_iter().map(|(_, entry)| entry).collect(),
+        })
+    }
+
     /// The refusals that a page about a person speaks of: those of the latest change about them. A
     /// card that was found while its holder is deactivated is no door's to confirm, and is refused
     /// no more.
@@ -343,7 +369,7 @@ impl Books {
     pub(crate) fn acknowledge(
         &mut self,
         agent: AgentId,
-        revision: Revision,
+        (revision, up_to): (Revision, Revision),
         above: &[Revision],
         now: Timestamp,
     ) {
@@ -351,15 +377,13 @@ impl Books {
         *acknowledged = (*acknowledged).max(revision);
         for row in &mut self.confirmations {
             let listed = row.confirms == Confirms::Refuse && above.contains(&row.revision);
-            if row.agent == agent
-                && (row.revision <= revision || listed)
-                && row.confirmed_at.is_none()
+            if row.agent == agent && (row.revision <= up_to || listed) && row.confirmed_at.is_none()
             {
                 row.confirmed_at = Some(now);
             }
         }
         for ((of, _), versions) in &mut self.versions {
-            let newest = versions.range(..=revision).next_back().map(|it| *it.0);
+            let newest = versions.range(..=up_to).next_back().map(|it| *it.0);
             if let Some(newest) = newest.filter(|_| *of == agent) {
                 *versions = versions.split_off(&newest);
             }

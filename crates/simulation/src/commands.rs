@@ -13,7 +13,7 @@ use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, EmergencyListId, GroupId, JoinTokenId, PolicyId,
     ReaderId, SiteId, UserId,
 };
-use offgate_core::parameters::Revision;
+use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Group, Policy, PolicyHours};
 use offgate_core::table::admission::Presented;
@@ -24,7 +24,7 @@ use offgate_link::join_token::secret_hash;
 use offgate_store::Outcome;
 
 use crate::agents::{Agent, bytes_of};
-use crate::keys::keys;
+use crate::keys::{BEGINNING, keys};
 use crate::servers::Crash;
 use crate::story::About;
 use crate::world::{Event, MILLI, SECOND, STORE, World};
@@ -631,15 +631,35 @@ impl World {
         self.after(pause, Event::Stand);
     }
 
-    /// Somebody was refused: they try their luck at every door, now and in a while.
-    pub(crate) fn try_everywhere(&mut self, user: UserId) {
-        let held: Vec<Presented> = self
-            .people
-            .tokens
-            .iter()
+    /// Somebody was told until when a door may still open for them, and comes just then.
+    pub(crate) fn tries_after(&mut self, door: DoorId, user: UserId, at: Timestamp) {
+        let here = |agent: &Agent| agent.doors.iter().position(|it| *it == door);
+        let found = self.agents.iter().enumerate();
+        let Some((a, which)) = found.filter_map(|(a, it)| Some((a, here(it)?))).next() else {
+            return;
+        };
+        let held = self.held_by(user);
+        let when = at.since(BEGINNING).as_micros();
+        let when = u64::try_from(when).unwrap_or(0);
+        for within in [60, 1_000] {
+            if let Some(presented) = self.random.pick(&held).cloned() {
+                let late = self.random.below(within) * MILLI;
+                self.at(when + late, Event::StandWith(a, which, presented));
+            }
+        }
+    }
+
+    fn held_by(&self, user: UserId) -> Vec<Presented> {
+        let tokens = self.people.tokens.iter();
+        tokens
             .filter(|token| self.oracle.holds(&bytes_of(token), user))
             .cloned()
-            .collect();
+            .collect()
+    }
+
+    /// Somebody was refused: they try their luck at every door, now and in a while.
+    pub(crate) fn try_everywhere(&mut self, user: UserId) {
+        let held = self.held_by(user);
         for a in 0..self.agents.len() {
             for door in 0..self.agents[a].doors.len() {
                 let Some(presented) = self.random.pick(&held).cloned() else {

@@ -48,6 +48,10 @@ counters! {
     reissued
     /// Agents that went down with a refusal in memory that no disk had.
     down_before_durable
+    /// Refusals that overtook a table.
+    overtaken
+    /// Agents that went down with a refusal that overtook something on its way to the disk.
+    down_during_overtaking
     /// Power cuts of agents.
     power_cuts
     /// Renewals that were asked for while tables were sent that are not acknowledged.

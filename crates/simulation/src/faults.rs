@@ -13,8 +13,13 @@ pub enum Fault {
     NoEpoch,
     /// A whole table that lacks a refusal lifts it.
     SnapshotLifts,
-    /// Any admission lifts a refusal, whichever was ruled later.
+    /// What agents show is not taken over.
+    TestimonyIgnored,
+    /// Any admission lifts a refusal, whichever was ruled later. What agents show is not taken over
+    /// either: it would put this right before anybody saw it.
     OlderAdmissionLifts,
+    /// A refusal that overtook a table is dropped when the table has arrived.
+    OvertakingDropped,
     /// What arrives late from an earlier connection is applied.
     OlderFrames,
     /// The lease is counted from when the answer arrived.
@@ -45,11 +50,13 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::AcknowledgedBeforeSync,
         Self::NoEpoch,
         Self::SnapshotLifts,
+        Self::TestimonyIgnored,
         Self::OlderAdmissionLifts,
+        Self::OvertakingDropped,
         Self::OlderFrames,
         Self::LeaseFromReceipt,
         Self::NoDriftMargin,
@@ -64,4 +71,29 @@ impl Fault {
         Self::UnsignedTestimony,
         Self::ReissuedCardIsFormerHolders,
     ];
+
+    /// The promises of which one must be seen to break. What else breaks is not looked at.
+    #[must_use]
+    pub const fn breaks(self) -> &'static [&'static str] {
+        match self {
+            Self::AcknowledgedBeforeSync
+            | Self::SnapshotLifts
+            | Self::OlderAdmissionLifts
+            | Self::OvertakingDropped
+            | Self::OlderFrames => &["G1"],
+            Self::LeaseFromReceipt
+            | Self::NoDriftMargin
+            | Self::LeaseAfreshAtBoot
+            | Self::SavedClockTrusted
+            | Self::RenewalAhead
+            | Self::StaleNodeRenews
+            | Self::EmergencyListBounded
+            | Self::FailedSyncFallsBack => &["G3"],
+            Self::NoEpoch => &["G1", "G4"],
+            Self::ForkByRevision => &["G1", "G3"],
+            Self::TestimonyIgnored | Self::UnsignedTestimony => &["G4"],
+            Self::ReissuedCardIsFormerHolders => &["G7"],
+            Self::TombstoneByCard => &["the end"],
+        }
+    }
 }

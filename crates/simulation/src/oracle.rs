@@ -53,7 +53,7 @@ impl Oracle {
         }
     }
 
-    /// A page speaks of a refusal at a door. `life` is the epoch of the store that says it.
+    /// A page speaks of a refusal at a door. `life` is that of the store that says it.
     ///
     /// Says whether that is another standing than before.
     pub(crate) fn page(
@@ -150,15 +150,23 @@ impl Oracle {
         }
     }
 
-    fn refuses(&self, door: DoorId, subject: [u8; 16], now: Timestamp) -> Option<String> {
+    /// Whether pages have said that a door refuses somebody or something, by which promise, and in
+    /// which words.
+    fn refuses(
+        &self,
+        door: DoorId,
+        subject: [u8; 16],
+        now: Timestamp,
+    ) -> Option<(&'static str, String)> {
         let said = self.said.get(&(door, subject))?;
         if let Some(at) = said.confirmed {
             let ago = now.since(at).as_secs_f64();
-            return Some(format!("confirmed {ago:.3} s before"));
+            return Some(("G1", format!("confirmed {ago:.3} s before")));
         }
         let (at, _) = said.over_at.filter(|(at, _)| *at <= now)?;
         let ago = now.since(at).as_secs_f64();
-        Some(format!("said to be over {ago:.3} s before at the latest"))
+        let words = format!("said to be over {ago:.3} s before at the latest");
+        Some(("G3", words))
     }
 
     /// A strike let go because somebody presented this; the door says for whom.
@@ -173,7 +181,7 @@ impl Oracle {
             self.refuses(door, *user.as_bytes(), now)
                 .or_else(|| self.refuses(door, *credential.as_bytes(), now))
         };
-        let mut why = "nobody was ever given it".to_owned();
+        let mut why = ("G1", "nobody was ever given it".to_owned());
         let mut whose = None;
         let may = self.given.get(presented).is_some_and(|given| {
             given.iter().any(|(credential, user)| {
@@ -196,13 +204,13 @@ impl Oracle {
         };
         if !may {
             return Err(Violation {
-                promise: "G1/G3",
+                promise: why.0,
                 about: about(holder.map(|it| it.user).or(whose)),
-                words: format!("the door opened for what it refuses: {why}"),
+                words: format!("the door opened for what it refuses: {}", why.1),
             });
         }
         if let Some(Holder { credential, user }) = holder
-            && let Some(reason) = refused(&credential, &user)
+            && let Some((_, reason)) = refused(&credential, &user)
         {
             return Err(Violation {
                 promise: "G7",

@@ -80,10 +80,10 @@ impl Node {
 }
 
 impl World {
-    /// The epoch of the store behind a connection.
+    /// In which life the store behind a connection is: it has one more after each restore.
     pub(crate) fn life_of(&self, connection: u64) -> Option<u64> {
         let node = self.connections.get(&connection)?.node;
-        Some(self.nodes.get(node)?.books.identity().epoch.counter)
+        (node == STORE).then_some(self.weather.restores)
     }
 
     /// The server's machine runs and serves.
@@ -209,6 +209,7 @@ impl World {
         self.tell(about, || format!("{which}the agent at {name} is connected"));
         self.pages(n, Some(id));
         self.after(SECOND, Event::ServerTick(number));
+        self.is_heard_again(a, n);
         true
     }
 
@@ -289,19 +290,6 @@ impl World {
         }
         let outputs = self.hand(n, number, input);
         let mut left = VecDeque::from(outputs);
-        if self.has(Fault::RenewalAhead) {
-            // What it reads first, so that the answer can be put before it.
-            self.reads(n, number, &mut left);
-            let ahead = |output: &Output| {
-                matches!(
-                    output,
-                    Output::Renewed | Output::Send(ToAgent::Renewed { .. })
-                )
-            };
-            let (mut first, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(ahead);
-            first.extend(rest);
-            left = first.into();
-        }
         let mut why = String::new();
         while let Some(output) = left.pop_front() {
             let (time, uptime) = (self.server_time(), self.uptime());
@@ -324,20 +312,42 @@ impl World {
                         }
                         _ => {}
                     }
-                    self.send_down(number, &message.encode());
+                    let is_table = matches!(
+                        message,
+                        ToAgent::Delta { .. }
+                            | ToAgent::SnapshotBegin { .. }
+                            | ToAgent::SnapshotPart { .. }
+                            | ToAgent::SnapshotEnd { .. }
+                    );
+                    if is_table && self.has(Fault::RenewalAhead) {
+                        let bytes = message.encode();
+                        self.after(SECOND / 2, Event::SendDown(number, bytes));
+                    } else {
+                        self.send_down(number, &message.encode());
+                    }
                 }
                 Output::Read(since) => {
-                    let Some(table) = self.read(n, number, since, renews) else {
+                    let Some(table) = self.read(n, number, since) else {
                         return self.conversation_over(n, number);
                     };
                     left.extend(self.hand(n, number, Input::Read(table)));
                 }
+                Output::ReadRefusals(since) => {
+                    let Some(refusals) = node.books.refusals_since(id, since) else {
+                        return self.conversation_over(n, number);
+                    };
+                    left.extend(self.hand(n, number, Input::Refusals(refusals)));
+                }
                 Output::Acknowledged {
-                    acknowledgement, ..
+                    acknowledgement,
+                    up_to,
+                    refused,
+                    ..
                 } => {
                     let revision = acknowledgement.revision;
                     talk.settled = true;
-                    node.books.acknowledge(id, revision, &[], time);
+                    node.books
+                        .acknowledge(id, (revision, up_to), &refused, time);
                     self.tell_of_agent(id, |name| {
                         format!(
                             "the server has the word of the agent at {name}: revision {revision}"
@@ -395,25 +405,7 @@ impl World {
         })
     }
 
-    /// Carries out every reading among these.
-    fn reads(&mut self, n: usize, number: u64, left: &mut VecDeque<Output>) {
-        while let Some(position) = left.iter().position(|it| matches!(it, Output::Read(_))) {
-            let Some(Output::Read(since)) = left.remove(position) else {
-                return;
-            };
-            if let Some(table) = self.read(n, number, since, false) {
-                left.extend(self.hand(n, number, Input::Read(table)));
-            }
-        }
-    }
-
-    fn read(
-        &mut self,
-        n: usize,
-        number: u64,
-        since: Option<Revision>,
-        renews: bool,
-    ) -> Option<Table> {
+    fn read(&mut self, n: usize, number: u64, since: Option<Revision>) -> Option<Table> {
         let (now, stale) = (self.now, self.has(Fault::StaleNodeRenews));
         let node = &mut self.nodes[n];
         let talk = node.talks.get_mut(&number)?;
@@ -422,19 +414,14 @@ impl World {
             let old = node
                 .stale
                 .as_ref()
-                .is_none_or(|(at, _)| now - at > 3 * SECOND);
+                .is_none_or(|(at, _)| now - at > 15 * SECOND);
             if old {
                 node.stale = Some((now, node.books.clone()));
             }
-            if renews
-                && let Some((_, books)) = &node.stale
-                && let Some((revision, hash)) = talk.sent
-                && since == Some(revision)
-                && books
-                    .head_of(id)
-                    .is_some_and(|head| head.revision <= revision)
+            if let Some((_, books)) = &node.stale
+                && let Some(table @ Table::Same { .. }) = books.table(id, since)
             {
-                return Some(Table::Same { hash });
+                return Some(table);
             }
         }
         let table = node.books.table(id, since)?;
@@ -447,6 +434,9 @@ impl World {
 
     /// Takes over what the store has forgotten of what an agent shows, if the store sealed it.
     fn take_over(&mut self, n: usize, agent: AgentId, shown: &[RulingEntry]) -> bool {
+        if self.has(Fault::TestimonyIgnored) || self.has(Fault::OlderAdmissionLifts) {
+            return true;
+        }
         let store = self.nodes[n].books.identity().store;
         let any = self.has(Fault::UnsignedTestimony);
         let sealed: Vec<Ruling> = shown
@@ -483,7 +473,13 @@ impl World {
             let talks: Vec<u64> = self.nodes[n].talks.keys().copied().collect();
             for number in talks {
                 let soon = 200 + self.random.below(3 * MILLI);
-                self.after(soon, Event::Look(number));
+                let busy = self.weather.busy_before > self.now;
+                let late = if busy {
+                    self.random.below(4_000) * MILLI
+                } else {
+                    0
+                };
+                self.after(soon + late, Event::Look(number));
             }
             self.pages(n, None);
         }
@@ -542,7 +538,8 @@ impl World {
         let (time, uptime, fault) = (self.server_time(), self.uptime(), self.fault);
         let ahead = self.weather.server_ahead;
         let books = &self.nodes[n].books;
-        let life = books.identity().epoch.counter;
+        let life = self.weather.restores;
+        let mut named = Vec::new();
         for (row, subject) in books.latest_refusals() {
             if agent.is_some_and(|agent| agent != row.agent) {
                 continue;
@@ -562,9 +559,17 @@ impl World {
                     confirmation::standing(&facts, row.decided_at, time)
                 }
             };
-            let news = self
-                .oracle
-                .page(row.door, subject, truly(standing, ahead), life);
+            let standing = truly(standing, ahead);
+            let news = self.oracle.page(row.door, subject, standing, life);
+            if let (
+                DoorStanding::MayStillOpen {
+                    until: Some(at), ..
+                },
+                true,
+            ) = (standing, news)
+            {
+                named.push((row.door, row.user, at));
+            }
             if !news {
                 continue;
             }
@@ -584,6 +589,10 @@ impl World {
                 format!("the page says of {at}: {}", said(standing))
             };
             self.story.tell(self.now, About::both(door, user), words);
+        }
+        // Somebody tries just after the moment that was named.
+        for (door, user, at) in named {
+            self.tries_after(door, user, at);
         }
     }
 

@@ -26,7 +26,9 @@ use crate::world::{Event, MILLI, SECOND, STORE, World};
 pub(crate) struct Weather {
     /// Nothing goes wrong any more.
     pub(crate) calm: bool,
-    restores: u64,
+    pub(crate) restores: u64,
+    /// Until then the server is slow to look what is new for an agent.
+    pub(crate) busy_before: u64,
     restored_at: u64,
     /// How far the server's time of day is ahead.
     pub(crate) server_ahead: i64,
@@ -109,7 +111,12 @@ impl World {
                 let back = self.random.between(200, 9_000) * MILLI;
                 self.after(back, Event::ServerUp(STORE));
             }
-            90..=94 => self.back_up(),
+            90..=92 => self.back_up(),
+            93..=94 => {
+                self.everybody_is_troubled();
+                self.weather.busy_before = self.now + self.random.between(2, 15) * SECOND;
+                self.tell(About::ALL, || "the server is busy".to_owned());
+            }
             95..=97 => self.restore(),
             _ => self.copy_begins(),
         }
@@ -121,8 +128,14 @@ impl World {
         }
     }
 
+    pub(crate) fn cut_now(&mut self, a: usize) {
+        if !self.weather.calm {
+            self.cut(a);
+        }
+    }
+
     /// A connection is lost: both hear of it, or only one of them does.
-    pub(crate) fn cut(&mut self, a: usize) {
+    fn cut(&mut self, a: usize) {
         let Some(number) = self.agents[a].connection() else {
             return;
         };
@@ -431,6 +444,7 @@ impl World {
         let line = &self.agents[a].line;
         let agent = &self.agents[a];
         let hindered = troubled >= since
+            || self.weather.busy_before >= since
             || line.slow_before >= since
             || line.no_way_up_before >= since
             || line.no_way_down_before >= since
@@ -441,8 +455,12 @@ impl World {
         if hindered {
             return;
         }
-        let acknowledged = self.nodes[STORE].books.acknowledged(agent.id);
-        if acknowledged >= Some(Revision::new(revision)) {
+        let books = &self.nodes[STORE].books;
+        let revision = Revision::new(revision);
+        let overtook = books.confirmations().iter().any(|row| {
+            row.agent == agent.id && row.revision == revision && row.confirmed_at.is_some()
+        });
+        if overtook || books.acknowledged(agent.id) >= Some(revision) {
             self.counters.in_time += 1;
             return;
         }
@@ -473,6 +491,31 @@ impl World {
             self.tell_at(a, |name| {
                 format!("the answer to {name}'s renewal is long under way")
             });
+        }
+    }
+
+    /// An agent is connected again, and may have refusals to catch up with: the worst moment to lose
+    /// the connection.
+    pub(crate) fn is_heard_again(&mut self, a: usize, n: usize) {
+        if self.weather.calm || n != STORE || !self.random.one_in(5) {
+            return;
+        }
+        let soon = self.random.below(400) * MILLI;
+        self.after(soon, Event::CutNow(a));
+        self.is_troubled(a);
+        let until = self.now + soon + self.random.between(2, 25) * SECOND;
+        if self.random.one_in(2) {
+            self.after(soon, Event::CutOff(a, until));
+        }
+    }
+
+    /// Nothing gets to an agent, or from it, before some time.
+    pub(crate) fn is_cut_off(&mut self, a: usize, until: u64) {
+        if !self.weather.calm {
+            self.is_troubled(a);
+            let line = &mut self.agents[a].line;
+            (line.no_way_up_before, line.no_way_down_before) = (until, until);
+            self.tell_at(a, |name| format!("nothing gets to or from {name} for long"));
         }
     }
 

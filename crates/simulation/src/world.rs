@@ -73,6 +73,10 @@ pub(crate) enum Event {
     PowerCut(usize, u64),
     /// Something goes wrong with this agent's network.
     CutNow(usize),
+    /// A broken server sends what it held back.
+    SendDown(u64, Vec<u8>),
+    /// Nothing gets through to an agent until then.
+    CutOff(usize, u64),
     /// By now an agent must have confirmed a refusal.
     Owed(usize, u64, u64),
     /// The copy of the store ends.
@@ -207,7 +211,10 @@ impl World {
     }
 
     pub(crate) fn breaks(&mut self, violation: Violation) {
-        if self.broken.is_none() {
+        let counts = self
+            .fault
+            .is_none_or(|fault| fault.breaks().contains(&violation.promise));
+        if self.broken.is_none() && counts {
             self.broken = Some(violation);
         }
     }
@@ -250,7 +257,9 @@ impl World {
             Event::StandWith(agent, door, presented) => self.stands(agent, door, &presented),
             Event::Trouble => self.trouble(),
             Event::PowerCut(agent, process) => self.power_cut_of(agent, process),
-            Event::CutNow(agent) => self.cut(agent),
+            Event::CutNow(agent) => self.cut_now(agent),
+            Event::SendDown(connection, bytes) => self.send_down(connection, &bytes),
+            Event::CutOff(agent, until) => self.is_cut_off(agent, until),
             Event::Owed(agent, process, revision) => self.is_owed(agent, process, revision),
             Event::CopyEnds => self.copy_ends(),
             Event::Schedule => self.schedule(),

@@ -120,8 +120,11 @@ pub struct RestoreRecord {
 /// An agent's signed acknowledgement, which was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The revision of this epoch that its table has reached.
+    /// The revision of this epoch that its table has reached, as it says.
     pub revision: Revision,
+    /// Up to which change everything is confirmed: that revision, or zero if the table is not known
+    /// to be the one it should be.
+    pub up_to: Revision,
     /// The changes after that whose refusals it follows already.
     pub above: Vec<Revision>,
     /// The bytes it signed.

@@ -25,7 +25,7 @@ use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::question::Question;
 use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::server_address::ServerAddresses;
-use offgate_core::table::entry::{DoorEntry, EntryKey};
+use offgate_core::table::entry::{DoorEntry, EntryKey, RulingEntry};
 use offgate_core::text::Email;
 use offgate_core::tree::TreeHash;
 use offgate_core::user::{Profile, UserRecord};
@@ -325,6 +325,18 @@ impl Reader {
     /// Whether tries at doors are to be told by now.
     pub fn tries_are_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         self.with(|rows| Ok(!alerts::tries_due(rows.connection, now, 1)?.is_empty()))
+    }
+
+    /// Refusals that an agent's table came to after a revision and that nothing later lifted, in the
+    /// order of their changes, at most so many; and the table as of that moment. None: it has no
+    /// table.
+    pub fn refusals_since(
+        &self,
+        agent: AgentId,
+        since: Revision,
+        limit: usize,
+    ) -> Result<Option<(TableHead, Vec<RulingEntry>)>, StoreError> {
+        self.with(|rows| tables::refusals_since(rows.connection, agent, since, limit))
     }
 
     /// Doors whose time limit has been counted out, where that is not noted yet.

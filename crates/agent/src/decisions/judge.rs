@@ -267,6 +267,13 @@ impl Judge {
         held
     }
 
+    /// Follows refusals beside the table. Without a table every way in refuses anyway.
+    pub fn hold(&mut self, refusals: Vec<RulingEntry>) {
+        if let Some(table) = &mut self.table {
+            refusals.into_iter().for_each(|refusal| table.hold(refusal));
+        }
+    }
+
     /// The refusals that stand, with the store's seals.
     #[must_use]
     pub fn refusals(&self, which: Testimony) -> Vec<RulingEntry> {

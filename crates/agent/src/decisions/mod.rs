@@ -109,6 +109,10 @@ enum Request {
         table: Box<Table>,
         held: oneshot::Sender<Vec<RulingEntry>>,
     },
+    Hold {
+        refusals: Vec<RulingEntry>,
+        done: oneshot::Sender<()>,
+    },
     Refusals {
         which: Testimony,
         answer: oneshot::Sender<Vec<RulingEntry>>,
@@ -234,6 +238,11 @@ impl Decisions {
         self.ask(|held| Request::Replace { table, held }).await
     }
 
+    /// Follows refusals beside the table; answers when every decision to come does.
+    pub(crate) async fn hold(&self, refusals: Vec<RulingEntry>) -> Result<(), Unavailable> {
+        self.ask(|done| Request::Hold { refusals, done }).await
+    }
+
     /// The refusals that stand, with the store's seals.
     pub(crate) async fn refusals(&self, which: Testimony) -> Result<Vec<RulingEntry>, Unavailable> {
         self.ask(|answer| Request::Refusals { which, answer }).await
@@ -296,6 +305,10 @@ fn run(mut judge: Judge, requests: &Receiver<Request>) {
             }
             Request::Replace { table, held } => {
                 let _ = held.send(judge.replace(*table));
+            }
+            Request::Hold { refusals, done } => {
+                judge.hold(refusals);
+                let _ = done.send(());
             }
             Request::Refusals { which, answer } => {
                 let _ = answer.send(judge.refusals(which));

@@ -26,13 +26,24 @@ pub enum Keep {
     },
     /// Everything is other than before.
     Snapshot(Contents),
+    /// Refusals stand beside the table.
+    Beside(Vec<RowChange>),
+}
+
+/// How much of what was handed over is on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Where the table stands; none: there is none.
+    pub table: Option<Position>,
+    /// How many refusals were put beside it since this process was started.
+    pub beside: u64,
 }
 
 /// What is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durable {
     /// Everything up to here, and the disk works.
-    UpTo(Option<Position>),
+    UpTo(Written),
     /// The last write failed. Nothing may be acknowledged, and no door may rely on its table,
     /// before everything was written anew.
     Failing,
@@ -51,7 +62,7 @@ enum Before {
 /// as that is known.
 pub struct Book<D> {
     files: TableFiles<D>,
-    position: Option<Position>,
+    to: Written,
     rows: Rows,
     state: DiskState,
     before: Before,
@@ -66,17 +77,17 @@ impl<D: Disk> Book<D> {
         found: Option<Contents>,
         tell: &mut dyn FnMut(Durable),
     ) -> Self {
-        let (position, rows) = match found {
+        let (table, rows) = match found {
             Some(contents) => (Some(contents.position), contents.rows),
             None => (None, Rows::new()),
         };
-        let written = match &position {
+        let written = match &table {
             Some(position) => files.start_over(*position, &rows),
             None => Ok(()),
         };
         let mut book = Self {
             files,
-            position,
+            to: Written { table, beside: 0 },
             rows,
             state: DiskState::Works,
             before: Before::Stays,
@@ -95,25 +106,35 @@ impl<D: Disk> Book<D> {
     pub fn write(&mut self, what: Keep, tell: &mut dyn FnMut(Durable)) {
         let added = match what {
             Keep::Delta { to, changes } => {
-                self.position = Some(to);
+                self.to.table = Some(to);
                 if changes.iter().any(|change| change.entry.is_none()) {
                     self.before = Before::Goes;
                 }
-                let added = if self.state == DiskState::Works && self.before == Before::Stays {
-                    self.files.add(to, &changes)
-                } else {
-                    Ok(Added::NeedsNewGeneration)
-                };
-                apply(changes, &mut self.rows);
-                added
+                self.add(to, changes)
             }
             Keep::Snapshot(contents) => {
-                (self.position, self.rows) = (Some(contents.position), contents.rows);
+                (self.to.table, self.rows) = (Some(contents.position), contents.rows);
                 self.before = Before::Goes;
                 Ok(Added::NeedsNewGeneration)
             }
+            Keep::Beside(refusals) => {
+                // Without a table there is nothing that they could refuse.
+                let Some(to) = self.to.table else { return };
+                self.to.beside += refusals.len() as u64;
+                self.add(to, refusals)
+            }
         };
         self.go_on(added, tell);
+    }
+
+    fn add(&mut self, to: Position, changes: Vec<RowChange>) -> Result<Added, NotDurable> {
+        let added = if self.state == DiskState::Works && self.before == Before::Stays {
+            self.files.add(to, &changes)
+        } else {
+            Ok(Added::NeedsNewGeneration)
+        };
+        apply(changes, &mut self.rows);
+        added
     }
 
     /// Writes all of it anew after a failure.
@@ -122,11 +143,11 @@ impl<D: Disk> Book<D> {
     }
 
     fn go_on(&mut self, added: Result<Added, NotDurable>, tell: &mut dyn FnMut(Durable)) {
-        let Some(to) = self.position else { return };
+        let Some(to) = self.to.table else { return };
         let written = match added {
             Ok(Added::Durable) if self.files.wants_new_generation() => {
                 // It is durable already; whoever waits for it need not wait for this.
-                tell(Durable::UpTo(self.position));
+                tell(Durable::UpTo(self.to));
                 self.files.start_generation(to, &self.rows)
             }
             Ok(Added::Durable) => Ok(()),
@@ -147,7 +168,7 @@ impl<D: Disk> Book<D> {
     fn wrote(&mut self, written: Result<(), NotDurable>, tell: &mut dyn FnMut(Durable)) {
         self.state = match written {
             Ok(()) => {
-                tell(Durable::UpTo(self.position));
+                tell(Durable::UpTo(self.to));
                 DiskState::Works
             }
             Err(NotDurable(error)) => {

@@ -1,9 +1,7 @@
 //! The bytes of one frame of the log: what changed, durable together.
 
-use offgate_core::table::entry::EntryKey;
-
 use super::bytes::{Bytes, cut};
-use super::snapshot::{Position, RowKey, Rows, read_key, write_key};
+use super::snapshot::{Position, RowKey, Rows, read_row_key, write_row_key};
 
 const HEADER: usize = 24;
 const CHECKSUM: usize = 16;
@@ -18,7 +16,7 @@ pub(super) type Chain = [u8; CHECKSUM];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowChange {
     /// Which entry.
-    pub key: EntryKey,
+    pub key: RowKey,
     /// None: the entry goes.
     pub entry: Option<Vec<u8>>,
 }
@@ -27,8 +25,8 @@ pub struct RowChange {
 pub(crate) fn apply(changes: Vec<RowChange>, rows: &mut Rows) {
     for RowChange { key, entry } in changes {
         match entry {
-            Some(entry) => rows.insert(RowKey::Entry(key), entry),
-            None => rows.remove(&RowKey::Entry(key)),
+            Some(entry) => rows.insert(key, entry),
+            None => rows.remove(&key),
         };
     }
 }
@@ -44,7 +42,7 @@ pub(super) fn encode(
     position.write(&mut bytes);
     bytes.extend_from_slice(&u32::try_from(changes.len()).ok()?.to_be_bytes());
     for change in changes {
-        write_key(&change.key, &mut bytes);
+        write_row_key(&change.key, &mut bytes);
         let (length, entry) = match &change.entry {
             Some(entry) => {
                 let length = u32::try_from(entry.len())
@@ -160,7 +158,7 @@ fn read_payload(payload: &[u8]) -> Option<(Position, Vec<RowChange>)> {
     let position = Position::read(&mut from)?;
     let mut changes = Vec::new();
     for _ in 0..from.u32()? {
-        let key = read_key(&mut from)?;
+        let key = read_row_key(&mut from)?;
         let entry = match from.u32()? {
             GONE => None,
             length => Some(from.take(usize::try_from(length).ok()?)?.to_vec()),

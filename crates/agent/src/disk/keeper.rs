@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::Disk;
-use super::book::{Book, Durable, Keep, RETRY};
+use super::book::{Book, Durable, Keep, RETRY, Written};
 use super::snapshot::{Contents, Position};
 use super::table_files::TableFiles;
 use crate::decisions::DiskState;
@@ -24,8 +24,8 @@ pub(crate) struct Ended;
 pub(crate) struct Keeper {
     requests: SyncSender<Keep>,
     durable: watch::Receiver<Durable>,
-    /// The newest table that was handed over.
-    newest: Mutex<Option<Position>>,
+    /// What was handed over.
+    newest: Mutex<Written>,
 }
 
 impl Keeper {
@@ -35,9 +35,10 @@ impl Keeper {
         files: TableFiles<D>,
         found: Option<Contents>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let newest = found.as_ref().map(|found| found.position);
+        let table = found.as_ref().map(|found| found.position);
+        let newest = Written { table, beside: 0 };
         let (requests, waiting) = sync_channel(WAITING);
-        let (tell, durable) = watch::channel(Durable::UpTo(None));
+        let (tell, durable) = watch::channel(Durable::UpTo(Written::default()));
         let thread = std::thread::Builder::new()
             .name("table".to_owned())
             .spawn(move || keep(files, found, &waiting, &tell))?;
@@ -54,10 +55,17 @@ impl Keeper {
     /// Hands over what is to be kept, in the order in which it was applied. Waits for room: a disk
     /// that is slow slows the link down, never a door.
     pub(crate) async fn keep(&self, mut what: Keep) -> Result<(), Ended> {
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(match &what {
-            Keep::Delta { to, .. } => *to,
-            Keep::Snapshot(contents) => contents.position,
-        });
+        {
+            let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            match &what {
+                Keep::Delta { to, .. } => newest.table = Some(*to),
+                Keep::Snapshot(contents) => newest.table = Some(contents.position),
+                Keep::Beside(refusals) if newest.table.is_some() => {
+                    newest.beside += refusals.len() as u64;
+                }
+                Keep::Beside(_) => {}
+            }
+        }
         let mut durable = self.durable.clone();
         durable.mark_unchanged();
         loop {
@@ -71,20 +79,20 @@ impl Keeper {
         }
     }
 
-    /// The newest table that was handed over.
-    pub(crate) fn newest(&self) -> Option<Position> {
+    /// What was handed over.
+    pub(crate) fn newest(&self) -> Written {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until all that was handed over is on disk, and says what that is; nothing if the disk
-    /// fails, or if there is no table.
+    /// Waits until all that was handed over is on disk, and says where the table stands; nothing if
+    /// the disk fails, or if there is no table.
     pub(crate) async fn settled(&self) -> Option<Position> {
         let newest = self.newest();
         let mut durable = self.durable.clone();
         let settled = durable
             .wait_for(|durable| *durable == Durable::Failing || *durable == Durable::UpTo(newest));
         match settled.await.as_deref() {
-            Ok(Durable::UpTo(position)) => *position,
+            Ok(Durable::UpTo(written)) => written.table,
             Ok(Durable::Failing) | Err(_) => None,
         }
     }
@@ -144,7 +152,7 @@ mod tests {
 
     fn delta(revision: u64) -> Keep {
         let change = RowChange {
-            key: EntryKey::KEYPAD,
+            key: RowKey::Entry(EntryKey::KEYPAD),
             entry: Some(vec![revision as u8; 9]),
         };
         Keep::Delta {
@@ -167,7 +175,12 @@ mod tests {
             .await
             .expect("it runs");
         keeper.keep(delta(2)).await.expect("it runs");
-        let up_to = |revision| Durable::UpTo(Some(position(revision)));
+        let up_to = |revision| {
+            Durable::UpTo(Written {
+                table: Some(position(revision)),
+                beside: 0,
+            })
+        };
         durable
             .wait_for(|durable| *durable == up_to(2))
             .await
@@ -193,6 +206,52 @@ mod tests {
         };
         assert_eq!(contents.position, position(4));
         assert_eq!(contents.rows[&RowKey::Entry(EntryKey::KEYPAD)], [4; 9]);
+    }
+
+    #[tokio::test]
+    async fn refusals_beside_a_table_are_durable_when_that_is_said() {
+        let disk = SimulatedDisk::default();
+        let (files, _) = TableFiles::open(disk.clone()).expect("readable");
+        let (keeper, thread) = Keeper::start(files, None).expect("a thread");
+        let mut durable = keeper.durable();
+        let contents = Contents {
+            position: position(1),
+            rows: Rows::new(),
+        };
+        keeper
+            .keep(Keep::Snapshot(contents))
+            .await
+            .expect("it runs");
+        let beside = |number: u8| {
+            Keep::Beside(vec![RowChange {
+                key: RowKey::Held([number; 16]),
+                entry: Some(vec![number; 9]),
+            }])
+        };
+        keeper.keep(beside(7)).await.expect("it runs");
+        // The sync of the second one fails; the third is written with everything else.
+        durable
+            .wait_for(|durable| matches!(durable, Durable::UpTo(written) if written.beside == 1))
+            .await
+            .expect("it runs");
+        let syncs = disk.syncs();
+        disk.syncs_fail(syncs + 1, syncs + 1);
+        keeper.keep(beside(8)).await.expect("it runs");
+        keeper.keep(beside(9)).await.expect("it runs");
+        durable
+            .wait_for(|durable| matches!(durable, Durable::UpTo(written) if written.beside == 3))
+            .await
+            .expect("it mends");
+        assert_eq!(keeper.settled().await, Some(position(1)));
+        drop(keeper);
+        thread.join().expect("it ends");
+        let after = disk.after_power_cut(Survivors::OnlySynced);
+        let Found::Table(contents) = TableFiles::open(after).expect("readable").1 else {
+            panic!("a table");
+        };
+        for number in 7..=9 {
+            assert_eq!(contents.rows[&RowKey::Held([number; 16])], [number; 9]);
+        }
     }
 
     fn bytes_on(disk: &SimulatedDisk, what: &[u8]) -> usize {
@@ -223,7 +282,9 @@ mod tests {
             let mut durable = durable.clone();
             async move {
                 durable
-                    .wait_for(|durable| *durable == Durable::UpTo(Some(position(revision))))
+                    .wait_for(|durable| {
+                        matches!(durable, Durable::UpTo(written) if written.table == Some(position(revision)))
+                    })
                     .await
                     .expect("it runs");
             }
@@ -231,7 +292,7 @@ mod tests {
         settle(&mut durable, 1).await;
         let person = EntryKey::user(offgate_core::id::UserId::from_bytes([8; 16]));
         let change = |entry: Option<&[u8]>| RowChange {
-            key: person,
+            key: RowKey::Entry(person),
             entry: entry.map(<[u8]>::to_vec),
         };
         let planted = b"keyed hash of a card";

@@ -73,14 +73,12 @@ impl Position {
     }
 }
 
-pub(super) fn write_key(key: &EntryKey, into: &mut Vec<u8>) {
-    into.push(key.kind as u8);
-    into.extend_from_slice(&key.id);
-}
-
-fn write_row_key(key: &RowKey, into: &mut Vec<u8>) {
+pub(super) fn write_row_key(key: &RowKey, into: &mut Vec<u8>) {
     match key {
-        RowKey::Entry(key) => write_key(key, into),
+        RowKey::Entry(key) => {
+            into.push(key.kind as u8);
+            into.extend_from_slice(&key.id);
+        }
         RowKey::Held(subject) => {
             into.push(HELD);
             into.extend_from_slice(subject);
@@ -88,15 +86,11 @@ fn write_row_key(key: &RowKey, into: &mut Vec<u8>) {
     }
 }
 
-fn read_row_key(from: &mut Bytes<'_>) -> Option<RowKey> {
+pub(super) fn read_row_key(from: &mut Bytes<'_>) -> Option<RowKey> {
     match (from.u8()?, from.array()?) {
         (HELD, subject) => Some(RowKey::Held(subject)),
         (kind, id) => EntryKey::from_parts(kind, id).map(RowKey::Entry),
     }
-}
-
-pub(super) fn read_key(from: &mut Bytes<'_>) -> Option<EntryKey> {
-    EntryKey::from_parts(from.u8()?, from.array()?)
 }
 
 /// The bytes of a snapshot and their checksum. `None` for a table no file can hold: more than

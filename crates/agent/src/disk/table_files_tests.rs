@@ -139,11 +139,11 @@ impl Agent {
 
 fn scenario() -> Vec<Step> {
     let put = |id: u8, length: usize| RowChange {
-        key: key(id),
+        key: RowKey::Entry(key(id)),
         entry: Some(vec![id; length]),
     };
     let gone = |id| RowChange {
-        key: key(id),
+        key: RowKey::Entry(key(id)),
         entry: None,
     };
     vec![
@@ -156,7 +156,7 @@ fn scenario() -> Vec<Step> {
         Step::Change(vec![
             put(4, 1),
             RowChange {
-                key: key(5),
+                key: RowKey::Entry(key(5)),
                 entry: Some(vec![0; 30]),
             },
         ]),
@@ -189,7 +189,7 @@ fn a_power_cut_at_any_byte_loses_nothing_that_was_acknowledged() {
             };
             apply(
                 vec![RowChange {
-                    key: key(99),
+                    key: RowKey::Entry(key(99)),
                     entry: Some(vec![9]),
                 }],
                 &mut contents.rows,
@@ -282,7 +282,7 @@ fn a_damaged_snapshot_is_replaced_by_the_generation_it_was_made_from() {
         .expect("there is power");
     disk.set_bytes_of("table-2.snapshot", vec![0; 50]);
     agent.step(Step::Change(vec![RowChange {
-        key: key(50),
+        key: RowKey::Entry(key(50)),
         entry: Some(vec![5]),
     }]));
     let (_, found) = TableFiles::open_with(disk.clone(), SMALL_LOG).expect("readable");
@@ -357,7 +357,7 @@ fn only_two_generations_are_kept_on_a_real_disk() {
     let mut rows = Rows::new();
     for revision in 1..=40 {
         let change = RowChange {
-            key: key(revision as u8),
+            key: RowKey::Entry(key(revision as u8)),
             entry: Some(vec![1; 20]),
         };
         apply(vec![change.clone()], &mut rows);
@@ -384,7 +384,7 @@ fn only_two_generations_are_kept_on_a_real_disk() {
 fn any_change() -> impl Strategy<Value = RowChange> {
     let entry = proptest::option::of(proptest::collection::vec(0_u8..4, 0..40));
     (0_u8..12, entry).prop_map(|(id, entry)| RowChange {
-        key: key(id),
+        key: RowKey::Entry(key(id)),
         entry,
     })
 }

@@ -60,12 +60,11 @@ impl Doors for House {
     async fn status(&self) -> Status {
         let agent = &self.agent;
         let durable = *agent.keeper.durable().borrow();
-        let table = match agent.keeper.newest() {
+        let newest = agent.keeper.newest();
+        let table = match newest.table {
             None => TableState::Missing,
-            Some(newest) if durable == Durable::UpTo(Some(newest)) => {
-                TableState::Durable(newest.revision)
-            }
-            Some(newest) => TableState::NotDurable(newest.revision),
+            Some(table) if durable == Durable::UpTo(newest) => TableState::Durable(table.revision),
+            Some(table) => TableState::NotDurable(table.revision),
         };
         let kept = *agent.recorder.kept().borrow();
         let left = agent

@@ -22,7 +22,7 @@ use offgate_link::frame;
 use offgate_link::identity::{Authority, agent_key, server_config};
 use offgate_link::join_token::JoinTokenText;
 use offgate_link::message::{RefusalCode, ToAgent, ToServer};
-use offgate_link::server_end::{Agent, History, Input, Output, ServerEnd, Table};
+use offgate_link::server_end::{Agent, History, Input, Output, Refusals, Rest, ServerEnd, Table};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -402,6 +402,12 @@ impl Stub {
                 Ok(None)
             }
             Output::Read(since) => Ok(Some(Input::Read(self.read(since)))),
+            // No table of these tests is large enough to be overtaken.
+            Output::ReadRefusals(since) => Ok(Some(Input::Refusals(Refusals {
+                rulings: Vec::new(),
+                up_to: since,
+                rest: Rest::Nothing,
+            }))),
             Output::Prove(since) => Ok(Some(Input::History(self.history(since)))),
             Output::Witnessed(_) | Output::Testimony(_) => Ok(None),
             Output::Doubted(_) => {

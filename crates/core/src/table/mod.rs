@@ -234,8 +234,9 @@ impl Table {
         self.credentials.look_up_bytes()
     }
 
-    /// Keeps a refusal of a table that this agent had before. It is no entry of this table, and
-    /// stands until an entry that was ruled later lifts it.
+    /// Keeps a refusal of a table that this agent had before, or one that overtook the next. It is no
+    /// entry of this table, and stands until the table has it, or an entry that was ruled later lifts
+    /// it.
     pub fn hold(&mut self, refusal: RulingEntry) {
         self.rulings.hold(refusal);
     }
@@ -247,7 +248,7 @@ impl Table {
         }
     }
 
-    /// The refusals of tables before this one that stand beside it, in the order of their subjects.
+    /// The refusals that stand beside this table, in the order of their subjects.
     pub fn held(&self) -> impl Iterator<Item = &RulingEntry> {
         self.rulings.standing()
     }

@@ -1,5 +1,5 @@
-//! The rulings that a door keeps beside its table: those of the table it has, and those of tables
-//! it had that this one does not know of.
+//! The rulings that a door keeps beside its table: those of the table it has, those of tables it had
+//! that this one does not know of, and those that overtook the table that is on its way.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::entry::RulingEntry;
 pub(super) struct Rulings {
     /// By the table itself.
     told: BTreeMap<[u8; 16], RulingEntry>,
-    /// By an earlier one; refusals only.
+    /// By an earlier one, or ahead of the next one; refusals only.
     held: BTreeMap<[u8; 16], RulingEntry>,
 }
 
@@ -23,7 +23,7 @@ impl Rulings {
         self.told.remove(subject);
     }
 
-    /// Keeps a refusal of an earlier table. Of two, the later one.
+    /// Keeps a refusal that this table does not have. Of two, the later one.
     pub(super) fn hold(&mut self, entry: RulingEntry) {
         let refuses = |entry: &RulingEntry| entry.ruling().is_some_and(|it| it.ruled.refuses());
         let is_newer = |before: &RulingEntry| match (entry.ruling(), before.ruling()) {
@@ -35,7 +35,8 @@ impl Rulings {
         }
     }
 
-    /// The refusals of earlier tables that stand: the table says nothing later about their subject.
+    /// The refusals beside the table that stand: it does not have them, and nothing later about their
+    /// subject.
     pub(super) fn standing(&self) -> impl Iterator<Item = &RulingEntry> {
         self.held.values().filter(|held| !self.is_lifted(held))
     }
@@ -50,9 +51,9 @@ impl Rulings {
         told.chain(self.standing())
     }
 
-    /// Whether an earlier table's refusal of this person or credential stands.
+    /// Whether a refusal beside the table, of this person or credential, stands.
     pub(super) fn stops(&self, subject: &[u8; 16]) -> bool {
-        // Nothing is held but after a restore.
+        // Nothing is held but after a restore, and while a large table is on its way.
         !self.held.is_empty()
             && self
                 .held
@@ -63,7 +64,7 @@ impl Rulings {
     fn is_lifted(&self, held: &RulingEntry) -> bool {
         let told = self.told.get(&*held.subject).and_then(RulingEntry::ruling);
         match (told, held.ruling()) {
-            (Some(told), Some(held)) => told.is_later_than(&held),
+            (Some(told), Some(held)) => told.stands_for(&held),
             _ => false,
         }
     }

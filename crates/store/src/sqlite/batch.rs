@@ -376,11 +376,13 @@ impl Batch for SqliteBatch<'_> {
     ) -> Result<(), StoreError> {
         let Receipt {
             revision,
+            up_to,
             above,
             statement,
             signature,
         } = receipt;
-        let (revision, now) = (number(*revision), now.microseconds());
+        let (revision, up_to) = (number(*revision), number(*up_to));
+        let now = now.microseconds();
         // One that was sent again, because the connection ended before it was known to have
         // arrived, is the same receipt.
         self.run(
@@ -398,7 +400,7 @@ impl Batch for SqliteBatch<'_> {
                 params![agent.as_bytes(), refused, now, revision, statement],
             )
         };
-        confirm(confirm_sql!("c.revision <= ?2"), revision)?;
+        confirm(confirm_sql!("c.revision <= ?2"), up_to)?;
         for refused in above {
             confirm(
                 confirm_sql!("c.revision = ?2 AND c.what = 'refuse'"),
@@ -411,7 +413,7 @@ impl Batch for SqliteBatch<'_> {
             "DELETE FROM door_version WHERE agent = ?1 AND revision < ( \
              SELECT max(revision) FROM door_version newest WHERE newest.agent = ?1 \
              AND newest.door = door_version.door AND newest.revision <= ?2)",
-            params![agent.as_bytes(), revision],
+            params![agent.as_bytes(), up_to],
         )
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use offgate_core::confirmation::{Contact, Renewal};
 use offgate_core::id::{AgentId, DoorId, UserId};
 use offgate_core::parameters::{Boot, Clock, Revision, Timestamp, Uptime};
-use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, TableHash};
+use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use rusqlite::{Connection, params};
 
 use super::rows::{all, id, instant, number, one, revision};
@@ -78,6 +78,42 @@ pub(crate) fn since(
     }
     Ok(Some(changes))
 }
+
+/// Refusals that an agent's table came to after a revision and that nothing later lifted, in the
+/// order of their changes, at most so many; and the table as of that moment.
+pub(crate) fn refusals_since(
+    connection: &Connection,
+    agent: AgentId,
+    since: Revision,
+    limit: usize,
+) -> Result<Option<(TableHead, Vec<RulingEntry>)>, StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    let Some(head) = table_head(&transaction, agent)? else {
+        return Ok(None);
+    };
+    let mut statement = transaction.prepare_cached(REFUSALS_SQL)?;
+    let mut rows = statement.query(params![
+        agent.as_bytes(),
+        number(since),
+        EntryKind::Ruling as u8
+    ])?;
+    let mut refusals = Vec::new();
+    while refusals.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let Ok(Entry::Ruling(entry)) = Entry::decode(&row.get::<_, Vec<u8>>(0)?) else {
+            return Err(StoreError::Damaged("a ruling that is none"));
+        };
+        if entry.ruling().is_some_and(|ruling| ruling.ruled.refuses()) {
+            refusals.push(entry);
+        }
+    }
+    Ok(Some((head, refusals)))
+}
+
+/// By the index of revisions, which has the kind too.
+const REFUSALS_SQL: &str = "SELECT encoded FROM agent_entry \
+     WHERE agent = ?1 AND revision > ?2 AND kind = ?3 AND encoded IS NOT NULL ORDER BY revision";
 
 /// The doors whose agent's table has an entry of this person's.
 pub(crate) fn doors_that_know(

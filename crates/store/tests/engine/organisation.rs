@@ -333,6 +333,7 @@ pub(crate) fn tokio_runtime() -> tokio::runtime::Runtime {
 pub(crate) fn receipt(revision: Revision) -> Receipt {
     Receipt {
         revision,
+        up_to: revision,
         above: Vec::new(),
         statement: format!("everything up to {}", revision.number()).into_bytes(),
         signature: [9; 64],

@@ -54,6 +54,7 @@ fn a_refusal_above_the_table_confirms_itself_and_nothing_else() {
     let admitted = opened.done(Command::ReactivateUser { user: user(1) });
     let third = opened.done(deactivate(3));
     let above = Receipt {
+        up_to: Revision::ZERO,
         above: vec![second, admitted],
         ..receipt(Revision::new(first.number() - 1))
     };

@@ -1,0 +1,56 @@
+//! The test of the test: every rule that is broken on purpose is noticed.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "how many seeds it took is what one wants to see change"
+)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use offgate_simulation::{Fault, Telling, run};
+
+/// Within how many seeds every fault must be noticed.
+const SEEDS: u64 = 150;
+/// How many at once.
+const THREADS: usize = 2;
+
+/// The first seed that notices, and what it says.
+fn noticed(fault: Fault) -> Option<(u64, String)> {
+    (0..SEEDS).find_map(|seed| {
+        let ran = run(seed, Some(fault), Telling::Silent);
+        let words = ran.broken?;
+        if std::env::var("OFFGATE_SIMULATION_WHOLE").is_ok_and(|it| it == format!("{fault:?}")) {
+            println!("{}", run(seed, Some(fault), Telling::Story).story);
+            println!(
+                "{}",
+                run(seed, Some(fault), Telling::Story)
+                    .broken
+                    .unwrap_or_default()
+            );
+        }
+        Some((seed, words.lines().next().unwrap_or_default().to_owned()))
+    })
+}
+
+#[test]
+fn every_fault_is_noticed() {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut missed = Vec::new();
+        while let Some(fault) = Fault::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match noticed(*fault) {
+                Some((_, words)) => println!("{fault:?}: {words}"),
+                None => missed.push(*fault),
+            }
+        }
+        missed
+    };
+    let missed: Vec<Fault> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_default())
+            .collect()
+    });
+    assert_eq!(missed, [], "nobody notices these");
+}
