@@ -187,7 +187,8 @@ pub fn standing(facts: &DoorFacts, decided_at: Timestamp, now: Timestamp) -> Doo
 
 /// When a limit of a door is over for certain, whose answer to its last renewal left at
 /// `renewed_at`: with a margin of 1 % and a second for clocks that do not run alike.
-fn counted_out(renewed_at: Timestamp, limit_seconds: u32) -> Timestamp {
+#[must_use]
+pub fn counted_out(renewed_at: Timestamp, limit_seconds: u32) -> Timestamp {
     let limit = std::time::Duration::from_secs(limit_seconds.into());
     let margin = limit / 100 + std::time::Duration::from_secs(1);
     renewed_at.plus(limit).plus(margin)

@@ -620,12 +620,10 @@ pub fn entry(change: &Change) -> Entry {
 const LINK: &str = "is the person";
 /// Fields that tell of a person nothing but how many of something there were.
 const COUNTS: [&str; 2] = ["PINs retired", "lost cards blocked for good"];
+/// The field in which somebody wrote why a person was removed before every door had confirmed.
+pub const UNCONFIRMED: &str = "done before every door confirmed, because";
 /// The fields in which somebody wrote why, freely.
-const FREE_TEXT: [&str; 3] = [
-    "note",
-    "done before every door confirmed, because",
-    "kept, because",
-];
+const FREE_TEXT: [&str; 3] = ["note", UNCONFIRMED, "kept, because"];
 
 /// Whether somebody with this role may read this field of an entry's details. What was written
 /// freely about a person is for owners.

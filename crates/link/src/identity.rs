@@ -247,6 +247,27 @@ impl std::fmt::Debug for Authority {
     }
 }
 
+/// The key of the agent to whom a chain (its own certificate first) belongs, below the root with
+/// this fingerprint.
+///
+/// # Errors
+/// The chain shows nothing of the kind.
+pub fn agent_key_below<C: AsRef<[u8]>>(
+    chain: &[C],
+    root: RootFingerprint,
+) -> Result<AgentKey, NotVouchedFor> {
+    let certificates: Vec<CertificateDer<'_>> = chain
+        .iter()
+        .map(|certificate| CertificateDer::from(certificate.as_ref()))
+        .collect();
+    let (own, above) = certificates
+        .split_first()
+        .ok_or(NotVouchedFor::AnotherRoot)?;
+    let usage = KeyUsage::client_auth();
+    let shown = chain::follow(own, above, root, usage, &server_name())?;
+    Ok(AgentKey(shown.key))
+}
+
 fn signing_key(seed: &[u8; 32]) -> Result<Vec<u8>, IdentityError> {
     let key = SigningKey::from_seed(seed).map_err(|_| IdentityError::NotAKey)?;
     Ok(key.pkcs8().to_vec())

@@ -16,6 +16,7 @@ pub mod join_token;
 pub mod log_key;
 pub mod log_proof;
 pub mod message;
+pub mod proof;
 pub mod question;
 pub mod reconnect;
 pub mod server_end;

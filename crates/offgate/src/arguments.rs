@@ -22,6 +22,7 @@ use crate::command::mail::MailCommand;
 use crate::command::operator::OperatorCommand;
 use crate::command::owner::OwnerCommand;
 use crate::command::policy::PolicyCommand;
+use crate::command::proof::ProofCommand;
 use crate::command::schedule::ScheduleCommand;
 use crate::command::server_address::ServerAddressCommand;
 use crate::command::site::SiteCommand;
@@ -86,6 +87,9 @@ pub(crate) enum Command {
     /// Whether the log is as it was written, and proofs to keep outside
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Proofs that doors refuse somebody
+    #[command(subcommand)]
+    Proof(ProofCommand),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),

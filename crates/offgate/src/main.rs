@@ -71,6 +71,11 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Doctor => doctor::run(&global.server()?, global.format),
         Command::Restore(arguments) => restore::run(&global.server()?, &arguments, global.format),
         Command::Audit(command) => command::audit::run(|| global.server(), &command, global.format),
+        Command::Proof(command) => command::proof::run(
+            || Books::open(&global.server()?, global.format, global.confirmation()),
+            &command,
+            global.format,
+        ),
         Command::Config(ConfigCommand::Check(whose)) => {
             let program = if whose.agent {
                 Program::Agent

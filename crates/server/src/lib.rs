@@ -23,6 +23,7 @@ mod listener;
 mod log_signer;
 mod mail;
 mod person_export;
+mod refusal_proof;
 mod schedule;
 
 use std::net::SocketAddr;
@@ -49,6 +50,7 @@ pub use keys_page::KeysPage;
 pub use log_signer::LogSigner;
 pub use mail::send_test as send_test_mail;
 pub use person_export::{PersonExport, VERSION as EXPORT_VERSION};
+pub use refusal_proof::{NoProof, ProofQuery, refusal_proof};
 
 /// The port on which agents find the server unless another is chosen.
 pub const PORT: u16 = 12445;

@@ -4,7 +4,6 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     reason = "a test that cannot be set up has failed"
 )]
 
@@ -16,9 +15,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::{
-    Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
-};
+use offgate_core::agent::{Agent, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState};
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{CardToken, DisplayNumber, Means, NewCredential, NewMeans};
 use offgate_core::fail_mode::FailMode;
@@ -31,16 +28,19 @@ use offgate_core::parameters::{Boot, Clock, Randomness, Revision, Timestamp, Upt
 use offgate_core::pin::{Pin, PinCandidate};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
-use offgate_core::question;
+use offgate_core::question::{self, Answer, Said};
 use offgate_core::records::Records as _;
-use offgate_core::table::admission::Reason;
+use offgate_core::table::admission::{ClockTrust, Reason};
+use offgate_core::table::entry::TableHash;
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
 use offgate_core::tree::TreeHash;
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
+use offgate_link::acknowledgement::{Acknowledgement, SigningKey};
+use offgate_link::question::{digest_of, statement};
 use offgate_server::{Keys, LogSigner, Making, ServerSettings, one_time_link};
 use offgate_store::questions::NewAnswer;
 use offgate_store::sign_in::LinkPurpose;
-use offgate_store::{Heard, Outcome, Store, Verdict, Witnessed};
+use offgate_store::{Heard, Outcome, Receipt, Store, Verdict, Witnessed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -76,6 +76,11 @@ const OPERATOR: OperatorId = OperatorId::from_bytes([0x1f; 16]);
 const SITE: SiteId = SiteId::from_bytes([0x14; 16]);
 const POLICY: PolicyId = PolicyId::from_bytes([0x16; 16]);
 const TOKEN: JoinTokenId = JoinTokenId::from_bytes([0x17; 16]);
+
+/// With which the agent signs.
+fn agent_key() -> SigningKey {
+    SigningKey::from_seed(&[2; 32]).expect("a key")
+}
 
 fn title(text: &str) -> Title {
     Title::parse(text).expect("a title")
@@ -156,7 +161,7 @@ fn organisation() -> Vec<(Actor, Command)> {
                     id: AGENT,
                     revision: Revision::ZERO,
                     name: title("joining"),
-                    key: AgentKey([2; 32]),
+                    key: agent_key().public(),
                     hash_key: HashKey::from_bytes([3; 32]),
                     enrolled_at: Timestamp::from_seconds(0),
                     state: AgentState::Enrolled,
@@ -208,6 +213,7 @@ fn settled(page: &str) -> String {
             ("<p class=\"code-box\">", "</p>"),
             ("<code class=\"new-pin\">", "<"),
             ("<dt>Store</dt><dd><code>", "<"),
+            ("<dt>Store, epoch</dt><dd><code>", "<"),
         ] {
             if let Some(at) = line.find(before).map(|at| at + before.len())
                 && let Some(length) = line[at..].find(after)
@@ -503,11 +509,30 @@ async fn what_a_door_answers_is_told_and_an_answer_that_admits_is_an_alarm() {
         };
         let waits = house.get(&person).await;
         assert!(waits.contains("Asked; 1 answer is awaited."), "{waits}");
+        let identity = house.store.identity();
+        let statement = statement(&Answer {
+            store: identity.store,
+            epoch: identity.epoch,
+            revision: house.store.read().head().expect("a head"),
+            hash: TableHash::EMPTY,
+            question: digest_of(&question),
+            credential: question.credential,
+            door: question.door,
+            direction: question.direction,
+            said: match verdict {
+                question::Verdict::Refuses(reason) => Said::Refused { reason },
+                _ => Said::Granted {
+                    holder: question.credential,
+                },
+            },
+            at: house.clock.now(),
+            clock: ClockTrust::Trusted,
+        });
         let answer = NewAnswer {
             question: question.id,
             verdict,
-            statement: vec![1],
-            signature: [2; 64],
+            signature: agent_key().sign(&statement),
+            statement,
         };
         let kept = house.store.record_answer(AGENT, answer).await;
         kept.expect("kept");
@@ -525,7 +550,33 @@ async fn what_a_door_answers_is_told_and_an_answer_that_admits_is_an_alarm() {
     if !House::is_as_it_was("deactivated-asked", &house.get(&person).await) {
         different.push("deactivated-asked");
     }
+    let (identity, head) = (house.store.identity(), house.store.read().head());
+    let head = head.expect("a head");
+    let statement = Acknowledgement {
+        store: identity.store,
+        epoch: identity.epoch,
+        revision: head,
+        hash: TableHash::EMPTY,
+        doors: vec![DOOR],
+        above: Vec::new(),
+    }
+    .statement();
+    let receipt = Receipt {
+        revision: head,
+        up_to: head,
+        above: Vec::new(),
+        signature: agent_key().sign(&statement),
+        statement,
+    };
+    let recorded = house.store.record_acknowledgement(AGENT, receipt).await;
+    recorded.expect("recorded");
+    let proof = format!("{person}/proof");
+    if !House::is_as_it_was("proof", &house.get(&proof).await) {
+        different.push("proof");
+    }
     all_as_they_were(&different);
+    let nothing = house.get(&format!("/users/{USER}/proof")).await;
+    assert!(nothing.starts_with("HTTP/1.1 404"), "{nothing}");
     // Nobody asks about somebody whom nothing is to be refused.
     let asked = house.post(&format!("/users/{USER}/ask"), "").await;
     assert!(asked.starts_with("HTTP/1.1 303"), "{asked}");
@@ -533,7 +584,9 @@ async fn what_a_door_answers_is_told_and_an_answer_that_admits_is_an_alarm() {
         .store
         .read()
         .open_questions(AGENT, 9, house.clock.now());
-    assert_eq!(open.expect("an answer"), []);
+    let theirs = CredentialId::from_bytes(*USER.as_bytes());
+    let open = open.expect("an answer");
+    assert!(open.iter().all(|question| question.credential != theirs));
     house.running.stop().await;
 }
 

@@ -14,6 +14,7 @@ mod carry_out;
 mod checkpoint;
 pub mod engine;
 mod error;
+pub mod evidence;
 pub mod exposed_pins;
 pub mod outbox;
 mod projection;

@@ -34,13 +34,14 @@ use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
 use crate::audit::Audit;
 use crate::engine::{RestoreRecord, TableHead};
 use crate::error::StoreError;
+use crate::evidence::DoorRecord;
 use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
 use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
 use crate::questions::{KeptAnswer, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure,
-    exposed_pins, log_tree, mail, questions, restores, sign_in, tables, users,
+    evidence, exposed_pins, log_tree, mail, questions, restores, sign_in, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -380,6 +381,29 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<FailedLetter>, StoreError> {
         self.with(|rows| mail::failed(rows.connection, before, limit))
+    }
+
+    /// The last entry of a kind about somebody, also after they were erased.
+    pub fn last_entry(&self, user: UserId, kind: &str) -> Result<Option<Revision>, StoreError> {
+        self.with(|rows| evidence::last_entry(rows.connection, user, kind))
+    }
+
+    /// Later entries about somebody's access, in order; at most a hundred.
+    pub fn later_entries(
+        &self,
+        user: UserId,
+        after: Revision,
+    ) -> Result<Vec<Revision>, StoreError> {
+        self.with(|rows| evidence::later_entries(rows.connection, user, after))
+    }
+
+    /// What there is of each door that must confirm a refusal, in the order of their ids.
+    pub fn door_records(
+        &self,
+        user: UserId,
+        refusal: Revision,
+    ) -> Result<Vec<DoorRecord>, StoreError> {
+        self.with(|rows| evidence::doors(rows.connection, user, refusal))
     }
 
     /// What somebody holds that must be refused, and by which change.

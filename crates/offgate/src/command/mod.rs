@@ -25,6 +25,7 @@ pub(crate) mod operator;
 pub(crate) mod owner;
 mod person;
 pub(crate) mod policy;
+pub(crate) mod proof;
 pub(crate) mod schedule;
 pub(crate) mod server_address;
 pub(crate) mod site;

@@ -412,3 +412,134 @@ fn a_server_on_an_old_copy_of_its_data_is_found_out_and_brings_nobody_back() {
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
     assert_eq!(house.server.end(Signal::TERM).0, Some(0));
 }
+
+#[test]
+fn a_proof_shows_outside_what_the_door_said_also_after_the_person_is_gone() {
+    let house = House::new();
+    let books = &house.installation;
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", &token]));
+    house.wait_for("entrance", "granted");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let [early, late, bare, gone] =
+        ["early", "late", "bare", "gone"].map(|name| file(&format!("{name}.offgate-proof")));
+    let nothing = books.run(&["proof", "make", "Yuki Mori", "-o", &early]);
+    assert_eq!(nothing.code, 2, "{nothing:?}");
+    let shown = books.json(&["user", "show", "Yuki Mori"]);
+    let user = shown["id"].as_str().expect("an id").to_owned();
+    books.json(&["user", "deactivate", "Yuki Mori", "--reason", "left"]);
+    wait_until("the door confirms", || {
+        let shown = books.json(&["user", "show", "Yuki Mori"]);
+        let told = shown["confirmation"].as_str().expect("a sentence");
+        told.starts_with("Confirmed by 1 of 1 door, ")
+    });
+    books.json(&["user", "ask", "Yuki Mori", "--wait", "60"]);
+    let made = books.json(&["proof", "make", "Yuki Mori", "--output", &early]);
+    assert_eq!(made["state"], "final", "{made}");
+    let root = made["root"].as_str().expect("a fingerprint").to_owned();
+    let verify = |file: &str, more: &[&str]| {
+        let mut command = offgate();
+        command
+            .args(["--format", "json", "proof", "verify", file])
+            .args(more);
+        run(&mut command, "")
+    };
+    let with_root = ["--root", root.as_str()];
+    let said = verify(&early, &with_root);
+    assert_eq!(said.code, 0, "{said:?}");
+    let says = said.json();
+    for (field, expected) in [
+        ("person", "Yuki Mori"),
+        ("decided", "user.deactivated"),
+        ("reason", "Left the organisation"),
+        ("state", "final"),
+    ] {
+        assert_eq!(says[field], expected, "{says}");
+    }
+    assert!(
+        says["signer"].as_str().expect("words").starts_with("known"),
+        "{says}"
+    );
+    let door = &says["doors"][0];
+    assert_eq!(
+        (&door["door"]["name"], &door["state"]),
+        (&"Front door".into(), &"confirmed".into()),
+        "{says}"
+    );
+    let answers = door["answers"].as_array().expect("answers");
+    assert_eq!(answers.len(), 2, "{says}");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer["says"] == "refuses" && answer["reason"] == "deactivated"),
+        "{says}"
+    );
+    let unknown = verify(&early, &[]).json();
+    assert!(
+        unknown["signer"]
+            .as_str()
+            .expect("words")
+            .starts_with("unknown"),
+        "{unknown}"
+    );
+    assert_eq!(
+        verify(&early, &["--root", &"ab".repeat(32)]).code,
+        6,
+        "another store's"
+    );
+
+    // Without the names it shows the same.
+    books.json(&["proof", "detach", &early, "--output", &bare]);
+    let bytes = std::fs::read(&bare).expect("a file");
+    for name in ["Yuki", "Mori", "Front door", "04A22B19F0", "HHAB123"] {
+        let is_in = bytes.windows(name.len()).any(|it| it == name.as_bytes());
+        assert!(!is_in, "{name}");
+    }
+    let said = verify(&bare, &with_root).json();
+    assert_eq!(
+        (&said["person"], &said["state"]),
+        (&serde_json::Value::Null, &"final".into())
+    );
+    let again = books.run(&["proof", "detach", &bare, "--output", &file("again")]);
+    assert_eq!(again.code, 2, "{again:?}");
+
+    // Reactivated and refused again: the earlier one stands as it was made.
+    books.json(&["user", "reactivate", "Yuki Mori"]);
+    let since = books.json(&["proof", "make", "Yuki Mori", "--output", &late]);
+    let period = since["period"].as_str().expect("words");
+    assert!(period.contains("when they were admitted again"), "{since}");
+    books.json(&["user", "deactivate", "Yuki Mori"]);
+    wait_until("the door confirms again", || {
+        let shown = books.json(&["user", "show", "Yuki Mori"]);
+        let told = shown["confirmation"].as_str().expect("a sentence");
+        told.starts_with("Confirmed by 1 of 1 door, ")
+    });
+    books.json(&["--yes", "user", "remove", "Yuki Mori"]);
+    assert_eq!(verify(&early, &with_root).code, 0, "it stays what it was");
+    let made = books.json(&["proof", "make", &user, "--output", &gone]);
+    assert_eq!(
+        (&made["person"], &made["state"]),
+        (&serde_json::Value::Null, &"final".into()),
+        "{made}"
+    );
+    let later = made["later"].to_string();
+    assert!(later.contains("user.removed"), "{made}");
+    let bytes = std::fs::read(&gone).expect("a file");
+    assert!(!bytes.windows(4).any(|it| it == b"Yuki"));
+    assert_eq!(verify(&gone, &with_root).code, 0);
+
+    // Some bytes; every one is changed where proofs are read.
+    let whole = std::fs::read(&early).expect("a file");
+    let altered = file("altered");
+    for at in (0..whole.len()).step_by(whole.len() / 6) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&altered, bytes).expect("a file");
+        let said = verify(&altered, &[]);
+        assert_eq!(said.code, 6, "byte {at}: {said:?}");
+        assert!(said.err.contains("part \""), "byte {at}: {said:?}");
+    }
+    assert_eq!(verify("/nowhere", &[]).code, 4);
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+}

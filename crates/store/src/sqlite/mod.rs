@@ -10,6 +10,7 @@ mod batch;
 pub(crate) mod checkpoints;
 pub(crate) mod copy;
 pub(crate) mod erasure;
+pub(crate) mod evidence;
 pub(crate) mod exposed_pins;
 mod furniture;
 mod given_up;

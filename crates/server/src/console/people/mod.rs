@@ -8,6 +8,7 @@ mod erasure;
 mod export;
 mod list;
 mod profile;
+mod proof;
 mod reactivate;
 mod remove;
 mod settings;
@@ -38,6 +39,7 @@ pub(crate) fn router() -> Router<Console> {
         .merge(credentials::router())
         .merge(deactivate::router())
         .merge(export::router())
+        .merge(proof::router())
         .merge(reactivate::router())
         .merge(remove::router())
         .merge(erasure::router())
