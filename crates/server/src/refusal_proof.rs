@@ -75,15 +75,7 @@ pub fn refusal_proof(
 fn refusal(reader: &Reader, query: ProofQuery) -> Result<Option<Revision>, StoreError> {
     match query.credential {
         None => reader.last_entry(query.user, "user.deactivated"),
-        Some(credential) => {
-            let last = reader.last_entry(query.user, "credential.lost")?;
-            let refused = reader.refused(query.user)?.into_iter();
-            let lost = refused.filter(|refused| refused.credential == credential);
-            // Of somebody who is deactivated, everything is refused by that.
-            Ok(lost
-                .map(|refused| refused.revision)
-                .find(|revision| last.is_some_and(|last| *revision <= last)))
-        }
+        Some(credential) => reader.lost_by(credential),
     }
 }
 

@@ -411,6 +411,12 @@ impl Reader {
         self.with(|rows| questions::refused(rows, user))
     }
 
+    /// Which change reported a credential lost, also of somebody who is deactivated; none if it is
+    /// not lost, or no agent ever knew it.
+    pub fn lost_by(&self, credential: CredentialId) -> Result<Option<Revision>, StoreError> {
+        self.with(|rows| questions::lost_by(rows, credential))
+    }
+
     /// What an agent is to be asked, the first first.
     pub fn open_questions(
         &self,

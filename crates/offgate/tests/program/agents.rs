@@ -506,6 +506,22 @@ fn a_proof_shows_outside_what_the_door_said_also_after_the_person_is_gone() {
 
     // Reactivated and refused again: the earlier one stands as it was made.
     books.json(&["user", "reactivate", "Yuki Mori"]);
+    let cards = books.json(&["credential", "list", "Yuki Mori"]);
+    let cards = cards["items"].as_array().expect("credentials");
+    let card = cards
+        .iter()
+        .find(|one| one["kind"] == "nfc")
+        .expect("a card");
+    let card = card["id"].as_str().expect("an id").to_owned();
+    books.json(&["credential", "lost", &card]);
+    let lost = books.json(&["proof", "make", "--credential", &card, "-o", &late]);
+    assert_eq!(
+        (&lost["decided"], &lost["credential"]),
+        (&"credential.lost".into(), &card.as_str().into()),
+        "{lost}"
+    );
+    assert_eq!(verify(&late, &with_root).code, 0);
+    books.json(&["credential", "found", &card]);
     let since = books.json(&["proof", "make", "Yuki Mori", "--output", &late]);
     let period = since["period"].as_str().expect("words");
     assert!(period.contains("when they were admitted again"), "{since}");

@@ -74,6 +74,17 @@ pub(crate) fn refused(rows: &Rows<'_>, user: UserId) -> Result<Vec<RefusedCreden
     Ok(refused)
 }
 
+/// Which change reported a credential lost; none if it is not lost, or no agent ever knew it.
+pub(crate) fn lost_by(
+    rows: &Rows<'_>,
+    credential: CredentialId,
+) -> Result<Option<Revision>, StoreError> {
+    match rows.credential(credential)?.map(|held| held.state) {
+        Some(CredentialState::Lost { .. }) => ruled(rows.connection, credential),
+        Some(CredentialState::Usable) | None => Ok(None),
+    }
+}
+
 /// Which change ruled last about a credential, as the agents that know it were told.
 fn ruled(
     connection: &Connection,

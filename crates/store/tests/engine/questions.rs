@@ -150,10 +150,16 @@ fn a_lost_card_is_asked_about_and_nothing_else_of_its_holder() {
     };
     answer(&opened, 1, &question, Verdict::Refuses(Reason::Lost));
     assert_eq!(said(&opened, lost), [Verdict::Refuses(Reason::Lost)]);
+    let lost_by = || opened.store.read().lost_by(credential(1));
+    assert_eq!(lost_by().expect("an answer"), Some(lost));
+    opened.done(deactivate(1));
+    assert_eq!(lost_by().expect("an answer"), Some(lost), "by that still");
+    opened.done(Command::ReactivateUser { user: user(1) });
     opened.done(Command::ReportFound {
         credential: credential(1),
     });
     assert_eq!(opened.store.ask_doors_blocking(user(1)).expect("asked"), 0);
+    assert_eq!(lost_by().expect("an answer"), None, "found again");
 }
 
 #[test]
