@@ -182,13 +182,16 @@ pub fn end_of_day(zone: &ZoneName, day: Day) -> Timestamp {
 }
 
 fn zoned(zone: &ZoneName, at: Timestamp) -> jiff::Zoned {
-    jiff::Timestamp::from_microsecond(at.microseconds())
-        .unwrap_or(if at.microseconds() < 0 {
-            jiff::Timestamp::MIN
-        } else {
-            jiff::Timestamp::MAX
-        })
-        .to_zoned(time_zone(zone))
+    nearest(at).to_zoned(time_zone(zone))
+}
+
+/// The instant, or the first or last that has a date.
+fn nearest(at: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(at.microseconds()).unwrap_or(if at.microseconds() < 0 {
+        jiff::Timestamp::MIN
+    } else {
+        jiff::Timestamp::MAX
+    })
 }
 
 /// The local day and minute of an instant.
@@ -230,6 +233,12 @@ pub fn write_time(zone: &ZoneName, at: Timestamp, now: Timestamp) -> String {
         "%-d %b, %H:%M:%S"
     };
     then.strftime(format).to_string()
+}
+
+/// "2026-11-23T16:02:14.25Z": RFC 3339 in UTC, for machines that know of no zone.
+#[must_use]
+pub fn write_utc(at: Timestamp) -> String {
+    nearest(at).to_string()
 }
 
 /// "2026-11-23T17:02:14+01:00", for machines.

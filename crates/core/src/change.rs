@@ -24,6 +24,7 @@ use crate::server_address::ServerAddresses;
 use crate::server_key::KeyReplaced;
 use crate::text::Note;
 use crate::user::{AccessPeriod, Deactivation, Profile, Tombstone, User};
+use crate::webhook::Webhook;
 
 /// A PIN that nobody may have until it is forgotten: a leaver still knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +263,17 @@ pub enum Change {
     },
     /// A letter was sent to see whether it goes.
     MailTested,
+    /// Another program listens for alerts elsewhere, for others, or not any more.
+    WebhookChanged {
+        /// What it was.
+        before: Option<Box<Webhook>>,
+        /// What it is.
+        after: Option<Box<Webhook>>,
+    },
+    /// What is sent to the webhook is signed with another secret, which is kept outside the store.
+    WebhookSecretReplaced,
+    /// Something was sent to the webhook to see whether it arrives.
+    WebhookTested,
     /// Which alerts an operator is sent.
     AlertsChosen {
         /// Who.

@@ -27,6 +27,7 @@ use crate::server_address::ServerAddresses;
 use crate::server_key::KeyReplaced;
 use crate::text::{Email, Note};
 use crate::user::{AccessPeriod, DeactivationReason, Profile};
+use crate::webhook::{Webhook, WebhookAddress};
 
 /// The state a form was drawn from. An edit based on an older state is refused as stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,6 +280,20 @@ pub enum Command {
     /// Sends a letter that says nothing to somebody, to see whether it goes. What is judged and noted
     /// is that it may be sent.
     TestMail(Email),
+    /// Sends alerts to this webhook from now on. Its state is ignored: it is open. The secret is kept
+    /// outside the store.
+    SetUpWebhook(Box<Webhook>),
+    /// Sends none any more; what waits is given up.
+    StopWebhook,
+    /// Signs what is sent to the webhook with another secret. What is judged and noted is that it may
+    /// be done.
+    ReplaceWebhookSecret,
+    /// Sends something that says nothing to the webhook. What is judged and noted is that it may be
+    /// sent.
+    TestWebhook,
+    /// Sends nothing to this address any more: whoever listened there said that nobody does. Asked by
+    /// the server, judged afresh.
+    WebhookGone(WebhookAddress),
     /// Says which alerts an operator is sent.
     ChooseAlerts(OperatorId, BTreeSet<AlertKind>),
     /// Lets calendars (clock changes, holidays) at the doors reach five years ahead from this
@@ -314,6 +329,9 @@ impl Command {
             | Self::EndOperator(_)
             | Self::SetUpMail(..)
             | Self::StopMail
+            | Self::SetUpWebhook(_)
+            | Self::StopWebhook
+            | Self::ReplaceWebhookSecret
             | Self::ChangeCheckpointMail(_) => Freshness::Recent,
             _ => Freshness::Session,
         }

@@ -37,9 +37,11 @@ pub mod refusal;
 pub mod ruling;
 pub mod server_address;
 pub mod server_key;
+pub mod speed;
 pub mod table;
 pub mod text;
 pub mod tree;
 pub mod user;
+pub mod webhook;
 
 pub use decide::{Decision, decide};

@@ -22,6 +22,7 @@ use crate::parameters::Timestamp;
 use crate::policy::{PolicyHours, Schedule, Weekday, Window};
 use crate::server_address::{ServerAddress, ServerAddresses};
 use crate::user::{AccessPeriod, Profile, User};
+use crate::webhook::{Webhook, WebhookState};
 
 pub use words::{is_instant, verb};
 
@@ -56,6 +57,8 @@ pub enum Subject {
     Store,
     /// The mail that leaves it.
     Mail,
+    /// The webhook.
+    Webhook,
 }
 
 /// Somebody about whom details are: they are kept under a key of that person's, and go with it.
@@ -599,6 +602,21 @@ pub fn entry(change: &Change) -> Entry {
             subject: Subject::Mail,
             details: Vec::new(),
         },
+        Change::WebhookChanged { before, after } => Entry {
+            kind: "webhook.changed",
+            subject: Subject::Webhook,
+            details: webhook(before.as_deref(), after.as_deref()),
+        },
+        Change::WebhookSecretReplaced => Entry {
+            kind: "webhook.secret-replaced",
+            subject: Subject::Webhook,
+            details: Vec::new(),
+        },
+        Change::WebhookTested => Entry {
+            kind: "webhook.tested",
+            subject: Subject::Webhook,
+            details: Vec::new(),
+        },
         Change::AlertsChosen {
             operator,
             before,
@@ -762,16 +780,51 @@ fn keeping(keeping: Keeping) -> [Field; 2] {
     ]
 }
 
+fn names(kinds: &BTreeSet<AlertKind>) -> String {
+    let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
 fn alerts(chosen: Option<&BTreeSet<AlertKind>>) -> Field {
-    let names = |chosen: &BTreeSet<AlertKind>| {
-        let names: Vec<_> = chosen.iter().map(|kind| kind.name()).collect();
-        if names.is_empty() {
-            "none".to_owned()
-        } else {
-            names.join(", ")
-        }
-    };
     ("alerts by mail", chosen.map(names))
+}
+
+/// Of the address only the machine is told: the rest may hold a secret.
+fn webhook(before: Option<&Webhook>, after: Option<&Webhook>) -> Vec<Detail> {
+    let fields = |webhook: Option<&Webhook>| -> [Field; 3] {
+        [
+            (
+                "machine",
+                webhook.map(|it| it.address.host().as_str().to_owned()),
+            ),
+            ("alerts", webhook.map(|it| names(&it.kinds))),
+            (
+                "is gone",
+                webhook.and_then(|it| match it.state {
+                    WebhookState::Open => None,
+                    WebhookState::Gone { .. } => Some("yes".to_owned()),
+                }),
+            ),
+        ]
+    };
+    let replaced = |field, same: bool| -> Field {
+        (
+            field,
+            (!same && after.is_some()).then(|| "another".to_owned()),
+        )
+    };
+    let address = |webhook: Option<&Webhook>| webhook.map(|it| it.address.clone());
+    let authorities = |webhook: Option<&Webhook>| webhook.map(|it| it.authorities.clone());
+    let mut details = differences(&fields(before), &fields(after));
+    details.extend(new([
+        replaced("address", address(before) == address(after)),
+        replaced("authorities", authorities(before) == authorities(after)),
+    ]));
+    details
 }
 
 fn addresses(addresses: &ServerAddresses) -> [Field; 1] {

@@ -29,6 +29,7 @@ use crate::records::{CardUse, PinUse, Records};
 use crate::server_address::ServerAddresses;
 use crate::text::{Email, fold};
 use crate::user::{Deactivation, Erasure, Standing, User, UserRecord};
+use crate::webhook::Webhook;
 
 /// Records in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub struct Memory {
     pub mail_server: Option<MailServer>,
     /// Who is sent checkpoints of the log.
     pub checkpoint_mail: Option<CheckpointMail>,
+    /// The address at which another program listens for alerts.
+    pub webhook: Option<Webhook>,
     /// Which alerts operators chose to be sent.
     pub alerts_chosen: BTreeMap<OperatorId, BTreeSet<AlertKind>>,
     /// The last change that is known of every epoch there was.
@@ -323,11 +326,15 @@ impl Memory {
                 }
             }
             // Kept outside the records.
-            Change::ServerKeyReplaced(_) | Change::MailTested => {}
+            Change::ServerKeyReplaced(_)
+            | Change::MailTested
+            | Change::WebhookTested
+            | Change::WebhookSecretReplaced => {}
             Change::MailServerChanged { after, .. } => {
                 self.mail_server = after.map(|after| *after);
             }
             Change::CheckpointMailChanged { after, .. } => self.checkpoint_mail = after,
+            Change::WebhookChanged { after, .. } => self.webhook = after.map(|after| *after),
             Change::AlertsChosen {
                 operator, after, ..
             } => {
@@ -552,6 +559,9 @@ impl Records for Memory {
     }
     fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, Infallible> {
         Ok(self.checkpoint_mail.clone())
+    }
+    fn webhook(&self) -> Result<Option<Webhook>, Infallible> {
+        Ok(self.webhook.clone())
     }
     fn alerts_chosen(
         &self,

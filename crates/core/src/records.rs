@@ -25,6 +25,7 @@ use crate::policy::{Group, HolidayGroup, Policy, Schedule};
 use crate::server_address::ServerAddresses;
 use crate::text::Email;
 use crate::user::UserRecord;
+use crate::webhook::Webhook;
 
 /// Who has a PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +139,8 @@ pub trait Records {
     fn mail_server(&self) -> Result<Option<MailServer>, Self::Error>;
     /// Who is sent checkpoints of the log, if anybody is.
     fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, Self::Error>;
+    /// The address at which another program listens for alerts, if there is one.
+    fn webhook(&self) -> Result<Option<Webhook>, Self::Error>;
     /// Which alerts an operator chose to be sent; none before they chose.
     fn alerts_chosen(
         &self,

@@ -197,6 +197,9 @@ pub enum Refusal {
     /// There is no server to send mail by.
     #[error("set up a mail server first")]
     MailNotSetUp,
+    /// There is no address to send anything to.
+    #[error("set up a webhook first")]
+    WebhookNotSetUp,
     /// Alerts of somebody else are theirs to choose.
     #[error("everybody chooses their own alerts")]
     NotYours,

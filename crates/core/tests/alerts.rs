@@ -160,13 +160,13 @@ proptest! {
 #[test]
 fn an_hour_has_an_end() {
     let mut sent = 0;
-    while allowance(sent) == Allowance::Sent {
+    while allowance(sent, PER_HOUR) == Allowance::Sent {
         sent += 1;
     }
-    assert_eq!(allowance(sent), Allowance::SentAsTheLast);
+    assert_eq!(allowance(sent, PER_HOUR), Allowance::SentAsTheLast);
     assert_eq!(sent + 1, PER_HOUR);
     for more in [PER_HOUR, PER_HOUR + 1, 10_000] {
-        assert_eq!(allowance(more), Allowance::LeftOut);
+        assert_eq!(allowance(more, PER_HOUR), Allowance::LeftOut);
     }
 }
 

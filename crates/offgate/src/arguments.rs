@@ -28,6 +28,7 @@ use crate::command::server_address::ServerAddressCommand;
 use crate::command::site::SiteCommand;
 use crate::command::user::UserCommand;
 use crate::command::vault::VaultCommand;
+use crate::command::webhook::WebhookCommand;
 use crate::exit::CODES;
 use crate::record::Format;
 use crate::restore::RestoreArguments;
@@ -165,6 +166,11 @@ pub(crate) enum BooksCommand {
     /// Mail that leaves this server
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Print figures for whatever watches this machine, in OpenMetrics text
+    Metrics,
+    /// Where another program listens for alerts
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// The keys of people's details, and who was erased
     #[command(subcommand)]
     Vault(VaultCommand),

@@ -9,11 +9,14 @@ use offgate_core::agent::AgentState;
 use offgate_core::backup::{Standing, standing};
 use offgate_core::confirmation::Contact;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
+use offgate_core::place::ZoneName;
 use offgate_core::records::Records as _;
+use offgate_core::webhook::WebhookState;
 use offgate_link::join_token::RootFingerprint;
 use offgate_store::Reader;
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
 use offgate_store::backup::Shelf;
+use offgate_store::outbox::OutboxState;
 
 use crate::books::{has_data, open_store};
 use crate::command::user::ask::alarms;
@@ -112,6 +115,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             answers(&mut findings, &reader)?;
             backups(&mut findings, &reader, config, clock.now())?;
             mail(&mut findings, &reader, clock.now())?;
+            webhook(&mut findings, &reader, clock.now())?;
             restored(&mut findings, &reader)?;
             agents(&mut findings, &reader, server)?;
         }
@@ -202,28 +206,7 @@ fn mail(findings: &mut Findings, reader: &Reader, now: Timestamp) -> Result<(), 
     const WHAT: &str = "mail";
     let zone = zone(reader)?;
     let outbox = reader.outbox()?;
-    let why = outbox.problem.as_ref().map(|problem| problem.sentences());
-    if let (Some(since), Some(why)) = (outbox.waiting_since, why) {
-        let health = if now.since(since) > MAIL_LATE {
-            Health::Wrong
-        } else {
-            Health::Note
-        };
-        let words = format!(
-            "{} waiting since {}. {why}",
-            outbox.waiting,
-            shown(&zone, since)
-        );
-        findings.add(WHAT, health, words);
-    }
-    if let Some(last) = outbox.last_failed.filter(|at| now.since(*at) < MAIL_FAILED) {
-        let words = format!(
-            "{} failed, the last at {}; `offgate mail failures` says why",
-            outbox.failed,
-            shown(&zone, last)
-        );
-        findings.add(WHAT, Health::Wrong, words);
-    }
+    outgoing(findings, WHAT, &outbox, &zone, now);
     let (health, words) = match (reader.mail_server()?, outbox.last_sent) {
         (None, _) => (
             Health::Note,
@@ -244,6 +227,69 @@ fn mail(findings: &mut Findings, reader: &Reader, now: Timestamp) -> Result<(), 
     };
     findings.add(WHAT, health, words);
     Ok(())
+}
+
+/// A webhook is nothing that has to be there; one that is there has to take what it is sent.
+fn webhook(findings: &mut Findings, reader: &Reader, now: Timestamp) -> Result<(), Failure> {
+    const WHAT: &str = "webhook";
+    let Some(webhook) = reader.webhook()? else {
+        return Ok(());
+    };
+    let zone = zone(reader)?;
+    let outbox = reader.webhook_outbox()?;
+    outgoing(findings, WHAT, &outbox, &zone, now);
+    let (health, words) = match (webhook.state, outbox.last_sent) {
+        (WebhookState::Gone { at }, _) => (
+            Health::Wrong,
+            format!(
+                "nobody listens there any more since {}; `offgate webhook set` or `offgate webhook \
+                 stop`",
+                shown(&zone, at)
+            ),
+        ),
+        (WebhookState::Open, None) => (
+            Health::Well,
+            "is set up; nothing was sent lately".to_owned(),
+        ),
+        (WebhookState::Open, Some(at)) => (
+            Health::Well,
+            format!("last took something at {}", shown(&zone, at)),
+        ),
+    };
+    findings.add(WHAT, health, words);
+    Ok(())
+}
+
+/// What waits for longer than it should, and what failed.
+fn outgoing(
+    findings: &mut Findings,
+    what: &'static str,
+    outbox: &OutboxState,
+    zone: &ZoneName,
+    now: Timestamp,
+) {
+    let why = outbox.problem.as_ref().map(|problem| problem.sentences());
+    if let (Some(since), Some(why)) = (outbox.waiting_since, why) {
+        let health = if now.since(since) > MAIL_LATE {
+            Health::Wrong
+        } else {
+            Health::Note
+        };
+        let words = format!(
+            "{} waiting since {}. {why}",
+            outbox.waiting,
+            shown(zone, since)
+        );
+        findings.add(what, health, words);
+    }
+    if let Some(last) = outbox.last_failed.filter(|at| now.since(*at) < MAIL_FAILED) {
+        let words = format!(
+            "{} failed, the last at {}; `offgate mail failures` says why",
+            outbox.failed,
+            shown(zone, last)
+        );
+        findings.add(what, Health::Wrong, words);
+    }
 }
 
 /// What was changed between a backup and the loss of a store is known to doors only.

@@ -118,6 +118,8 @@ fn work(books: &Books, config: &Config, command: &BooksCommand) -> Result<(), Fa
         BooksCommand::ServerAddress(command) => command::server_address::run(books, command),
         BooksCommand::Keeping(command) => command::keeping::run(books, command),
         BooksCommand::Alert(command) => command::alert::run(books, command),
+        BooksCommand::Metrics => command::metrics::run(books),
+        BooksCommand::Webhook(command) => command::webhook::run(books, command),
         BooksCommand::Mail(command) => command::mail::run(books, command),
         BooksCommand::Vault(command) => command::vault::run(books, command),
         BooksCommand::Activity(arguments) => command::activity::run(books, arguments),

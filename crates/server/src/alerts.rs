@@ -4,7 +4,7 @@
 //! are written where their causes are.
 
 use offgate_core::agent::AgentState;
-use offgate_core::alert::{AgentAbsence, Alert, AlertKind, LimitsPassed, recipients};
+use offgate_core::alert::{AgentAbsence, Alert, AlertKind, LimitsPassed, reaches_anybody};
 use offgate_core::confirmation::{Alone, Contact};
 use offgate_core::parameters::Timestamp;
 use offgate_core::records::Records as _;
@@ -22,14 +22,11 @@ pub(crate) async fn look(shared: &Shared, since: Timestamp) -> Result<(), StoreE
     if reader.tries_are_due(now)? {
         shared.store.tell_tries().await?;
     }
-    if reader.mail_server()?.is_none() {
-        return Ok(());
-    }
     let mut due = Vec::new();
-    if !recipients(&reader, AlertKind::AgentGone)?.is_empty() {
+    if reaches_anybody(&reader, AlertKind::AgentGone)? {
         due.extend(agents_gone(&reader, since, now)?);
     }
-    if !recipients(&reader, AlertKind::LimitPassedUnconfirmed)?.is_empty() {
+    if reaches_anybody(&reader, AlertKind::LimitPassedUnconfirmed)? {
         due.extend(limits_passed(&reader, now)?);
     }
     if due.is_empty() {

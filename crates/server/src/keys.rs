@@ -9,6 +9,7 @@ mod keyring;
 mod mail_password;
 mod older;
 mod passphrase;
+mod webhook_secret;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,6 +32,7 @@ use keyring::{Kept, KeptBackup, Keyring, Unnoted, Working};
 pub use mail_password::MailPassword;
 use passphrase::Locked;
 pub use passphrase::{NotAPassphrase, NotUnwrapped, Passphrase};
+pub use webhook_secret::WebhookSecret;
 
 /// The keys could not be read or made.
 #[derive(Debug, thiserror::Error)]

@@ -25,6 +25,7 @@ mod mail;
 mod person_export;
 mod refusal_proof;
 mod schedule;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,13 +45,14 @@ pub use console::{LinkSecret, assets, one_time_link, password_hash};
 pub use console_certificate::{CertificateError, CertificateFiles};
 pub use keys::{
     KeyShown, Keys, KeysError, MailPassword, Making, NewPassphrase, NotAPassphrase, NotUnwrapped,
-    NoteError, Passphrase, unwrap_backup_key,
+    NoteError, Passphrase, WebhookSecret, unwrap_backup_key,
 };
 pub use keys_page::KeysPage;
 pub use log_signer::LogSigner;
 pub use mail::send_test as send_test_mail;
 pub use person_export::{PersonExport, VERSION as EXPORT_VERSION};
 pub use refusal_proof::{NoProof, ProofQuery, refusal_proof};
+pub use webhook::send_test as send_test_webhook;
 
 /// The port on which agents find the server unless another is chosen.
 pub const PORT: u16 = 12445;
@@ -226,6 +228,7 @@ pub async fn start(
         shared.tasks.spawn(run);
     }
     shared.tasks.spawn(mail::run(Arc::clone(&shared)));
+    shared.tasks.spawn(webhook::run(Arc::clone(&shared)));
     Ok(Running {
         address,
         http,

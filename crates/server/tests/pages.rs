@@ -17,7 +17,10 @@ use std::time::Duration;
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState};
 use offgate_core::command::{Command, InitialPolicies};
-use offgate_core::credential::{CardToken, DisplayNumber, Means, NewCredential, NewMeans};
+use offgate_core::credential::{
+    CardToken, CredentialKind, DisplayNumber, Means, NewCredential, NewMeans,
+};
+use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, OperatorId, PolicyId, ReaderId, SiteId,
@@ -30,7 +33,7 @@ use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
 use offgate_core::question::{self, Answer, Said};
 use offgate_core::records::Records as _;
-use offgate_core::table::admission::{ClockTrust, Reason};
+use offgate_core::table::admission::{ClockTrust, Holder, Reason};
 use offgate_core::table::entry::TableHash;
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
 use offgate_core::tree::TreeHash;
@@ -434,6 +437,38 @@ async fn pages_are_as_they_were() {
 }
 
 #[tokio::test]
+async fn a_stopped_credential_that_is_tried_is_said_where_one_looks_first() {
+    let house = House::new().await;
+    let said = "(card) was refused at Front door at ";
+    for path in ["/".to_owned(), format!("/users/{GONE}")] {
+        assert!(!house.get(&path).await.contains(said), "{path}");
+    }
+    let event = DoorEvent {
+        sequence: 1,
+        at: house.clock.now(),
+        door: DOOR,
+        direction: Direction::In,
+        presented: CredentialKind::NfcCard,
+        happening: Happening::Refused {
+            reason: Reason::Deactivated,
+            holder: Some(Holder {
+                user: GONE,
+                credential: CredentialId::from_bytes(*GONE.as_bytes()),
+            }),
+        },
+    };
+    let kept = house.store.record_events(AGENT, 0, vec![event]).await;
+    assert_eq!(kept.expect("kept"), Some(1));
+    for path in ["/".to_owned(), format!("/users/{GONE}")] {
+        let page = house.get(&path).await;
+        assert!(page.contains(said), "{path}: {page}");
+        assert!(page.contains("timeline-alarm"), "{path}");
+    }
+    assert!(!house.get(&format!("/users/{USER}")).await.contains(said));
+    house.running.stop().await;
+}
+
+#[tokio::test]
 async fn everybody_chooses_their_own_alerts() {
     let mut house = House::new().await;
     let ticked = |page: &str| -> Vec<String> {
@@ -465,6 +500,33 @@ async fn everybody_chooses_their_own_alerts() {
     assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
     assert!(answer.contains("Set up a mail server first."), "{answer}");
 
+    let answer = house
+        .post(
+            "/system/alerts/webhook",
+            "url=http%3A%2F%2Fexample.com&kind=agent-gone",
+        )
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+    assert!(
+        answer.contains("value=\"http:&#x2F;&#x2F;example.com\"")
+            || answer.contains("value=\"http://example.com\""),
+        "{answer}"
+    );
+    let url = "url=https%3A%2F%2Fexample.com%2Falerts&kind=agent-gone";
+    let answer = house.post("/system/alerts/webhook", url).await;
+    assert!(answer.contains("whsec_"), "shown once: {answer}");
+    let answer = house.post("/system/alerts/webhook", url).await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "not again: {answer}");
+    let page = house.get("/system/alerts?done=webhook").await;
+    assert!(!page.contains("whsec_") && page.contains("The webhook was changed."));
+    assert!(House::is_as_it_was("alerts-webhook", &page));
+    let answer = house.post("/system/alerts/webhook/secret", "").await;
+    assert!(answer.contains("whsec_"), "{answer}");
+    let answer = house.post("/system/alerts/webhook/stop", "").await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    let answer = house.post("/system/alerts/webhook/test", "").await;
+    assert!(answer.contains("Set up a webhook first."), "{answer}");
+
     let viewer = OperatorId::from_bytes([0x2f; 16]);
     let command = Command::CreateOperator(Operator {
         id: viewer,
@@ -487,6 +549,8 @@ async fn everybody_chooses_their_own_alerts() {
     assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
     let page = house.get("/system/alerts").await;
     assert_eq!(ticked(&page), ["stopped-credential-tried"]);
+    let answer = house.post("/system/alerts/webhook", url).await;
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
     let mail = house.get("/system/mail").await;
     assert!(mail.starts_with("HTTP/1.1 403"), "{mail}");
     house.running.stop().await;

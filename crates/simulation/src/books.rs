@@ -35,6 +35,7 @@ use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, EntryKind};
 use offgate_core::text::Email;
 use offgate_core::tree::{Peaks, TreeHash, prove_consistency};
 use offgate_core::user::{Standing, UserRecord};
+use offgate_core::webhook::Webhook;
 use offgate_link::server_end::{History, OVERTAKING_AT_ONCE, Refusals, Rest, Table};
 use offgate_store::engine::{Confirms, Heard, Ledger, StoreIdentity, TableHead};
 use offgate_store::{CarriedOut, StoreError, carry_out, sign_log};
@@ -691,6 +692,7 @@ from_memory! {
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;
+    webhook() -> Option<Webhook>;
     alerts_chosen(operator: OperatorId) -> Option<BTreeSet<AlertKind>>;
     calendars_from() -> i16;
 }

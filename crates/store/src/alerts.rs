@@ -3,7 +3,8 @@
 //! What causes one, who is sent it and what it says are rules in `offgate_core::alert`.
 
 use offgate_core::alert::{
-    AN_HOUR, Alert, Allowance, TOLD_TOGETHER, Told, Tried, Tries, allowance, recipients, words,
+    AN_HOUR, Alert, Allowance, PER_HOUR, TOLD_TOGETHER, Told, Tried, Tries, WEBHOOK_PER_HOUR,
+    allowance, notice, reaches_anybody, recipients, words,
 };
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::LetterId;
@@ -12,10 +13,13 @@ use offgate_core::parameters::{Randomness, Timestamp};
 
 use crate::engine::Batch;
 use crate::error::StoreError;
-use crate::outbox::Posted;
+use crate::outbox::{Notice, Posted};
 
 /// How many people at doors are told of in one transaction.
 const AT_ONCE: usize = 100;
+
+const LEFT_OUT: &str = "an alert was left out: there were too many of its kind within an hour";
+const TOO_MANY: &str = "an alert was not sent: too many wait";
 
 /// Tries that are told together, as they are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,22 +101,28 @@ pub(crate) fn raise(
     now: Timestamp,
     randomness: &dyn Randomness,
 ) -> Result<(), StoreError> {
-    let kind = alert.kind();
+    if !reaches_anybody(batch, alert.kind())? || !batch.is_news(alert)? {
+        return Ok(());
+    }
+    mail(batch, alert, now, randomness)?;
+    webhook(batch, alert, now, randomness)
+}
+
+fn mail(
+    batch: &mut dyn Batch,
+    alert: &Alert,
+    now: Timestamp,
+    randomness: &dyn Randomness,
+) -> Result<(), StoreError> {
     let Some(server) = batch.mail_server()? else {
         return Ok(());
     };
-    let recipients = recipients(batch, kind)?;
-    if recipients.is_empty() || !batch.is_news(alert)? {
-        return Ok(());
-    }
-    for (operator, to) in recipients {
-        let kind = LetterKind::Alert(kind);
-        let allowance = allowance(batch.sent(&to, kind, now.minus(AN_HOUR))?);
+    let kind = LetterKind::Alert(alert.kind());
+    for (operator, to) in recipients(batch, alert.kind())? {
+        let sent = batch.sent(Some(&to), kind, now.minus(AN_HOUR))?;
+        let allowance = allowance(sent, PER_HOUR);
         if allowance == Allowance::LeftOut {
-            tracing::warn!(
-                %operator, what = kind.name(),
-                "an alert was left out: there were too many of its kind within an hour"
-            );
+            tracing::warn!(%operator, what = kind.name(), "{LEFT_OUT}");
             continue;
         }
         let words = words(batch, alert, allowance, &server.name)?;
@@ -127,13 +137,37 @@ pub(crate) fn raise(
             kind,
             about: alert.about(),
         };
-        match batch.post(&posting, now)? {
-            Posted::Taken | Posted::Outdated => {}
-            Posted::Full => tracing::warn!(
-                %operator, what = kind.name(),
-                "an alert was not mailed: too many letters wait"
-            ),
+        if batch.post(&posting, now)? == Posted::Full {
+            tracing::warn!(%operator, what = kind.name(), "{TOO_MANY}");
         }
+    }
+    Ok(())
+}
+
+fn webhook(
+    batch: &mut dyn Batch,
+    alert: &Alert,
+    now: Timestamp,
+    randomness: &dyn Randomness,
+) -> Result<(), StoreError> {
+    let takes = batch.webhook()?.is_some_and(|it| it.takes(alert.kind()));
+    if !takes {
+        return Ok(());
+    }
+    let kind = LetterKind::Alert(alert.kind());
+    let sent = batch.sent(None, kind, now.minus(AN_HOUR))?;
+    if allowance(sent, WEBHOOK_PER_HOUR) == Allowance::LeftOut {
+        tracing::warn!(to = "webhook", what = kind.name(), "{LEFT_OUT}");
+        return Ok(());
+    }
+    let notice = Notice {
+        id: LetterId::random(randomness),
+        kind,
+        about: alert.about(),
+        body: notice(batch, alert, now)?,
+    };
+    if batch.post_notice(&notice, now)? == Posted::Full {
+        tracing::warn!(to = "webhook", what = kind.name(), "{TOO_MANY}");
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use offgate_core::tree::TreeHash;
 
 use crate::alerts::KeptTries;
 use crate::error::StoreError;
-use crate::outbox::{Attempt, Posted};
+use crate::outbox::{Attempt, Notice, Posted};
 use crate::questions::{NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
@@ -264,8 +264,13 @@ pub trait Batch: Ledger {
     /// Whether anybody chose to be sent this kind of alert, of those that nobody is sent before they
     /// choose.
     fn is_chosen(&self, kind: AlertKind) -> Result<bool, StoreError>;
-    /// How many letters of a kind somebody was sent since a moment, or will be.
-    fn sent(&self, to: &Email, kind: LetterKind, since: Timestamp) -> Result<u64, StoreError>;
+    /// How many letters of a kind somebody was sent since a moment, or will be; nobody: the webhook.
+    fn sent(
+        &self,
+        to: Option<&Email>,
+        kind: LetterKind,
+        since: Timestamp,
+    ) -> Result<u64, StoreError>;
     /// Notes that an alert is told, if its cause lasts. Says whether it was not yet.
     fn is_news(&mut self, alert: &Alert) -> Result<bool, StoreError>;
     /// The last tries of a person at a door that are told together.
@@ -291,6 +296,8 @@ pub trait Batch: Ledger {
     fn forget_events(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError>;
     /// Puts a letter into the outbox, unless too many wait or it is there already.
     fn post(&mut self, posting: &Posting, now: Timestamp) -> Result<Posted, StoreError>;
+    /// Puts something for the webhook into the outbox, unless too much waits.
+    fn post_notice(&mut self, notice: &Notice, now: Timestamp) -> Result<Posted, StoreError>;
     /// Says when the next checkpoint is to be mailed, if the last one was still due at `was_due`.
     fn checkpoint_mailed(
         &mut self,

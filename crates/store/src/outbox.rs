@@ -1,6 +1,6 @@
 //! The outbox as it is read: what waits, and what became of what was sent.
 
-use offgate_core::id::LetterId;
+use offgate_core::id::{LetterId, UserId};
 use offgate_core::mail::{Letter, LetterKind, Problem, ServerSaid};
 use offgate_core::parameters::Timestamp;
 use offgate_core::text::Email;
@@ -17,6 +17,52 @@ pub struct WaitingLetter {
     pub created: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
+}
+
+/// What waits for the webhook and is to be sent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingNotice {
+    /// Which; a program that is sent it twice can tell by it.
+    pub id: LetterId,
+    /// What is sent: JSON.
+    pub body: String,
+    /// Since when it waits.
+    pub created: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// Something for the webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Which.
+    pub id: LetterId,
+    /// What it is for.
+    pub kind: LetterKind,
+    /// The person it is about: when they go, it goes.
+    pub about: Option<UserId>,
+    /// JSON.
+    pub body: String,
+}
+
+/// By which way something leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// By mail.
+    Mail,
+    /// To the webhook.
+    Webhook,
+}
+
+impl Channel {
+    /// The name in rows.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Webhook => "webhook",
+        }
+    }
 }
 
 /// Whether the outbox took a letter.
@@ -67,8 +113,8 @@ pub struct FailedLetter {
     pub id: LetterId,
     /// What it was for.
     pub kind: LetterKind,
-    /// To whom.
-    pub to: Email,
+    /// To whom; none if it was for the webhook.
+    pub to: Option<Email>,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was given up.

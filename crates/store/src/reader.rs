@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
-use offgate_core::alert::AlertKind;
+use offgate_core::alert::{AlertKind, Tries};
 use offgate_core::checkpoint::SignedCheckpoint;
 use offgate_core::confirmation::{Contact, DoorFacts};
 use offgate_core::credential::{CardToken, Credential, Plate};
@@ -25,10 +25,12 @@ use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::question::Question;
 use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::server_address::ServerAddresses;
+use offgate_core::speed::{COUNTED, Speed};
 use offgate_core::table::entry::{DoorEntry, EntryKey, RulingEntry};
 use offgate_core::text::Email;
 use offgate_core::tree::TreeHash;
 use offgate_core::user::{Profile, UserRecord};
+use offgate_core::webhook::Webhook;
 
 use crate::activity::{ActivityCursor, ActivityPage, ActivityQuery};
 use crate::audit::Audit;
@@ -36,12 +38,12 @@ use crate::engine::{RestoreRecord, TableHead};
 use crate::error::StoreError;
 use crate::evidence::DoorRecord;
 use crate::exposed_pins::{ExposedPinPage, ExposedPinQuery, Exposure};
-use crate::outbox::{FailedLetter, OutboxState, WaitingLetter};
+use crate::outbox::{Channel, FailedLetter, OutboxState, WaitingLetter, WaitingNotice};
 use crate::questions::{KeptAnswer, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure,
-    evidence, exposed_pins, log_tree, mail, questions, restores, sign_in, tables, users,
+    evidence, exposed_pins, log_tree, mail, questions, restores, sign_in, speed, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -323,6 +325,22 @@ impl Reader {
         self.with(|rows| tables::doubts(rows.connection))
     }
 
+    /// How fast deactivations reached the last door that was connected; none if there were none.
+    pub fn speed(&self, now: Timestamp) -> Result<Option<Speed>, StoreError> {
+        let times = self.with(|rows| speed::times(rows.connection, now.minus(COUNTED)))?;
+        Ok(Speed::of(times))
+    }
+
+    /// The last tries at each door of people who were taken out, since a moment, the latest first.
+    pub fn tries_since(&self, since: Timestamp, limit: usize) -> Result<Vec<Tries>, StoreError> {
+        self.with(|rows| alerts::tries_since(rows.connection, since, limit))
+    }
+
+    /// The last tries of a person who was taken out at each door, in the order of the doors.
+    pub fn tries_of(&self, user: UserId) -> Result<Vec<Tries>, StoreError> {
+        self.with(|rows| alerts::tries_of(rows.connection, user))
+    }
+
     /// Whether tries at doors are to be told by now.
     pub fn tries_are_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         self.with(|rows| Ok(!alerts::tries_due(rows.connection, now, 1)?.is_empty()))
@@ -371,7 +389,21 @@ impl Reader {
 
     /// How the outbox is.
     pub fn outbox(&self) -> Result<OutboxState, StoreError> {
-        self.with(|rows| mail::state(rows.connection))
+        self.with(|rows| mail::state(rows.connection, Channel::Mail))
+    }
+
+    /// How that is which waits for the webhook.
+    pub fn webhook_outbox(&self) -> Result<OutboxState, StoreError> {
+        self.with(|rows| mail::state(rows.connection, Channel::Webhook))
+    }
+
+    /// What may be sent to the webhook now, the longest due first.
+    pub fn waiting_notices(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<WaitingNotice>, StoreError> {
+        self.with(|rows| mail::waiting_notices(rows.connection, now, limit))
     }
 
     /// Letters that failed for good, the last first, of before a place in that list.
@@ -537,6 +569,7 @@ delegate! {
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;
+    webhook() -> Option<Webhook>;
     alerts_chosen(operator: OperatorId) -> Option<BTreeSet<AlertKind>>;
     calendars_from() -> i16;
 }

@@ -42,3 +42,20 @@ pub fn recipients<R: Records + ?Sized>(
     }
     Ok(recipients)
 }
+
+/// Whether anybody is sent alerts of a kind now, by whatever way.
+///
+/// # Errors
+/// The records could not be read.
+pub fn reaches_anybody<R: Records + ?Sized>(
+    records: &R,
+    kind: AlertKind,
+) -> Result<bool, R::Error> {
+    if records
+        .webhook()?
+        .is_some_and(|webhook| webhook.takes(kind))
+    {
+        return Ok(true);
+    }
+    Ok(records.mail_server()?.is_some() && !recipients(records, kind)?.is_empty())
+}

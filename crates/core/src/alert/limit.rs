@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How many alerts of one kind somebody is sent in an hour.
 pub const PER_HOUR: u64 = 10;
+/// How many of one kind another program is sent in an hour.
+pub const WEBHOOK_PER_HOUR: u64 = 100;
 /// That hour.
 pub const AN_HOUR: Duration = Duration::from_secs(3600);
 
@@ -19,12 +21,12 @@ pub enum Allowance {
 }
 
 /// Decides whether somebody is sent one more alert of a kind, of which they were sent so many within
-/// the last hour.
+/// the last hour, and may be sent so many.
 #[must_use]
-pub const fn allowance(sent: u64) -> Allowance {
+pub const fn allowance(sent: u64, per_hour: u64) -> Allowance {
     match sent + 1 {
-        PER_HOUR => Allowance::SentAsTheLast,
-        this if this < PER_HOUR => Allowance::Sent,
+        this if this == per_hour => Allowance::SentAsTheLast,
+        this if this < per_hour => Allowance::Sent,
         _ => Allowance::LeftOut,
     }
 }

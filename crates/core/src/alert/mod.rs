@@ -8,6 +8,7 @@ mod absence;
 mod choice;
 mod letter;
 mod limit;
+mod notice;
 mod tried;
 
 use crate::confirmation::Alone;
@@ -15,9 +16,10 @@ use crate::id::{AgentId, DoorId, UserId};
 use crate::parameters::Timestamp;
 
 pub use absence::{AgentAbsence, LimitsPassed, gone_after};
-pub use choice::{recipients, wants};
+pub use choice::{reaches_anybody, recipients, wants};
 pub use letter::{Words, words};
-pub use limit::{AN_HOUR, Allowance, PER_HOUR, allowance};
+pub use limit::{AN_HOUR, Allowance, PER_HOUR, WEBHOOK_PER_HOUR, allowance};
+pub use notice::{notice, test_notice};
 pub use tried::{Stopped, TOLD_TOGETHER, Tried, Tries};
 
 /// What an alert is about.
@@ -81,7 +83,7 @@ impl AlertKind {
         match self {
             Self::StoppedCredentialTried => {
                 "At once, when the PIN, card or plate of somebody deactivated is tried at a door, or \
-                 of somebody whose access ended, or a card that was reported lost. Names them."
+                 of somebody whose access ended, or a card that was reported lost. It names them."
             }
             Self::LimitPassedUnconfirmed => {
                 "When a door was cut off for as long as it may decide on its own, and somebody was \

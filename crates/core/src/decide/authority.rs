@@ -28,6 +28,7 @@ fn needs(command: &Command) -> Needs {
         Command::EndAccess { .. }
         | Command::EraseDue { .. }
         | Command::RepeatErasure(_)
+        | Command::WebhookGone(_)
         | Command::ExtendCalendars { .. } => Needs::Schedule,
         Command::EnrolAgent { .. } => Needs::JoiningAgent,
         Command::TakeOver(_) => Needs::TestifyingAgent,
@@ -46,7 +47,11 @@ fn needs(command: &Command) -> Needs {
         | Command::ChangeKeeping(_)
         | Command::SetUpMail(..)
         | Command::StopMail
-        | Command::ChangeCheckpointMail(_) => Needs::Role(Role::Owner),
+        | Command::ChangeCheckpointMail(_)
+        | Command::SetUpWebhook(_)
+        | Command::StopWebhook
+        | Command::ReplaceWebhookSecret
+        | Command::TestWebhook => Needs::Role(Role::Owner),
         Command::CreateUser { .. }
         | Command::EditUser { .. }
         | Command::ReactivateUser { .. }

@@ -13,6 +13,7 @@ mod mail;
 mod operator;
 mod take_over;
 mod user;
+mod webhook;
 
 use crate::actor::Actor;
 use crate::change::Change;
@@ -183,6 +184,11 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::StopMail => self.stop_mail(),
             Command::ChangeCheckpointMail(after) => self.change_checkpoint_mail(after.as_ref()),
             Command::TestMail(to) => self.test_mail(to),
+            Command::SetUpWebhook(webhook) => self.set_up_webhook(webhook),
+            Command::StopWebhook => self.stop_webhook(),
+            Command::ReplaceWebhookSecret => self.with_webhook(Change::WebhookSecretReplaced),
+            Command::TestWebhook => self.with_webhook(Change::WebhookTested),
+            Command::WebhookGone(address) => self.webhook_gone(address),
             Command::ChooseAlerts(operator, kinds) => self.choose_alerts(*operator, kinds),
             Command::ExtendCalendars { from_year } => {
                 let covered = self.read(|records| records.calendars_from())?;

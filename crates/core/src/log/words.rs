@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 61] = [
+const VERBS: [(&str, &str); 64] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -81,6 +81,9 @@ const VERBS: [(&str, &str); 61] = [
         "changed the checkpoints that go by",
     ),
     ("mail.tested", "tested"),
+    ("webhook.changed", "changed"),
+    ("webhook.secret-replaced", "replaced the secret of"),
+    ("webhook.tested", "tested"),
     ("store.calendars-extended", "extended the calendars of"),
 ];
 

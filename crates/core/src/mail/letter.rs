@@ -113,11 +113,27 @@ pub enum Hurdle {
     RefusedForGood,
     /// Sender or recipient is no address that can be written to.
     NoAddress,
+    /// No webhook is set up.
+    WebhookNotSetUp,
+    /// Whoever listens could not be reached, or did not answer in time.
+    WebhookNotReached,
+    /// The connection was cut, or what was heard made no sense.
+    WebhookCutOff,
+    /// Whoever listens did not show a certificate that is trusted.
+    WebhookNotTrusted,
+    /// The secret for this address is not kept here.
+    WebhookNoSecret,
+    /// The answer sends to somewhere else, where nothing is sent.
+    WebhookRedirects,
+    /// The answer was not that it was taken.
+    WebhookRefused,
+    /// Nobody listens there any more.
+    WebhookGone,
 }
 
 impl Hurdle {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::NotSetUp,
         Self::NotReached,
         Self::CutOff,
@@ -128,6 +144,14 @@ impl Hurdle {
         Self::RefusedForNow,
         Self::RefusedForGood,
         Self::NoAddress,
+        Self::WebhookNotSetUp,
+        Self::WebhookNotReached,
+        Self::WebhookCutOff,
+        Self::WebhookNotTrusted,
+        Self::WebhookNoSecret,
+        Self::WebhookRedirects,
+        Self::WebhookRefused,
+        Self::WebhookGone,
     ];
 
     /// The name in rows.
@@ -144,6 +168,14 @@ impl Hurdle {
             Self::RefusedForNow => "refused-for-now",
             Self::RefusedForGood => "refused-for-good",
             Self::NoAddress => "no-address",
+            Self::WebhookNotSetUp => "webhook-not-set-up",
+            Self::WebhookNotReached => "webhook-not-reached",
+            Self::WebhookCutOff => "webhook-cut-off",
+            Self::WebhookNotTrusted => "webhook-not-trusted",
+            Self::WebhookNoSecret => "webhook-no-secret",
+            Self::WebhookRedirects => "webhook-redirects",
+            Self::WebhookRefused => "webhook-refused",
+            Self::WebhookGone => "webhook-gone",
         }
     }
 
@@ -169,6 +201,16 @@ impl Hurdle {
             Self::RefusedForNow => "the mail server refused the letter for now",
             Self::RefusedForGood => "the mail server refused the letter",
             Self::NoAddress => "sender or recipient is no address that can be written to",
+            Self::WebhookNotSetUp => "no webhook is set up",
+            Self::WebhookNotReached => {
+                "the webhook could not be reached, or did not answer in time"
+            }
+            Self::WebhookCutOff => "the connection to the webhook was cut, or it made no sense",
+            Self::WebhookNotTrusted => "the webhook’s certificate is not trusted",
+            Self::WebhookNoSecret => "the secret for this webhook is not kept here",
+            Self::WebhookRedirects => "the webhook sends to another address, where nothing is sent",
+            Self::WebhookRefused => "the webhook did not take it",
+            Self::WebhookGone => "nobody listens at the webhook any more",
         }
     }
 
@@ -189,13 +231,27 @@ impl Hurdle {
             Self::RefusedForNow => "It is tried again by itself.",
             Self::RefusedForGood => "Check sender and recipient; what the server said tells more.",
             Self::NoAddress => "Check sender and recipient.",
+            Self::WebhookNotSetUp => "Set up a webhook.",
+            Self::WebhookNotReached => "Check its address, and whether a firewall is between.",
+            Self::WebhookCutOff => "Check its address, and what listens there.",
+            Self::WebhookNotTrusted => {
+                "Check its address, whose name must be the one in the certificate; for a program \
+                 inside the house give the certificate of the authority that vouches for it."
+            }
+            Self::WebhookNoSecret => "Replace the secret, and give it to whoever listens.",
+            Self::WebhookRedirects => "Set up the address where it is to go.",
+            Self::WebhookRefused => "It is tried again by itself; its own log says more.",
+            Self::WebhookGone => "Set up the webhook anew if somebody listens again.",
         }
     }
 
     /// Whether it stands in the way of this letter whatever else changes. The others are of the
     /// server or the settings, and end.
     const fn is_for_good(self) -> bool {
-        matches!(self, Self::RefusedForGood | Self::NoAddress)
+        matches!(
+            self,
+            Self::RefusedForGood | Self::NoAddress | Self::WebhookGone
+        )
     }
 }
 
@@ -354,7 +410,10 @@ mod tests {
     fn only_what_is_about_the_letter_ends_it() {
         for hurdle in Hurdle::ALL {
             let next = after_problem(hurdle, 1, START, START, &Always(7));
-            let ends = matches!(hurdle, Hurdle::RefusedForGood | Hurdle::NoAddress);
+            let ends = matches!(
+                hurdle,
+                Hurdle::RefusedForGood | Hurdle::NoAddress | Hurdle::WebhookGone
+            );
             assert_eq!(next == NextAttempt::Never, ends, "{hurdle:?}");
             assert_eq!(Hurdle::from_name(hurdle.name()), Some(hurdle));
         }

@@ -132,6 +132,9 @@ pub fn touched<R: Records + ?Sized>(
         | Change::MailServerChanged { .. }
         | Change::CheckpointMailChanged { .. }
         | Change::MailTested
+        | Change::WebhookChanged { .. }
+        | Change::WebhookSecretReplaced
+        | Change::WebhookTested
         | Change::AlertsChosen { .. } => Ok(BTreeSet::new()),
     }
 }

@@ -252,5 +252,6 @@ fn named_subject(reader: &Reader, subject: Subject) -> Result<Value, Failure> {
         Subject::Operator(id) => named!(id, operator),
         Subject::Store => json!("the store"),
         Subject::Mail => json!("outgoing mail"),
+        Subject::Webhook => json!("the webhook"),
     })
 }

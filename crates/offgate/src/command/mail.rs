@@ -273,7 +273,7 @@ fn change(books: &Books, set: &Set) -> Result<(), Failure> {
     show(books)
 }
 
-fn authorities(path: &Path) -> Result<Authorities, Failure> {
+pub(super) fn authorities(path: &Path) -> Result<Authorities, Failure> {
     let mut text = String::new();
     std::fs::File::open(path)
         .and_then(|file| {
@@ -353,7 +353,7 @@ fn failures(books: &Books, which: &Failures) -> Result<(), Failure> {
         Record::default()
             .with("at", shown(&zone, letter.at))
             .with("what", letter.kind.name())
-            .with("to", letter.to.as_str())
+            .with("to", letter.to.as_ref().map_or("webhook", |to| to.as_str()))
             .with("attempts", letter.attempts)
             .with("why", letter.problem.sentences())
             .with("id", letter.id.to_string())

@@ -9,12 +9,14 @@ pub(crate) struct House {
     pub(crate) installation: Installation,
     pub(crate) server: Running,
     pub(crate) address: String,
+    /// Where the console is.
+    pub(crate) console: String,
 }
 
 impl House {
     pub(crate) fn new() -> Self {
         let installation = Installation::new();
-        let (server, address) = begin(&installation);
+        let (server, address, console) = begin(&installation);
         installation.json(&["site", "create", "Harbour Works", "--zone", "Europe/Berlin"]);
         installation.json(&[
             "door",
@@ -44,6 +46,7 @@ impl House {
             installation,
             server,
             address,
+            console,
         }
     }
 
@@ -88,17 +91,16 @@ impl House {
     }
 }
 
-/// Starts the server, and says where agents find it.
-fn begin(installation: &Installation) -> (Running, String) {
+/// Starts the server, and says where agents find it, and browsers.
+fn begin(installation: &Installation) -> (Running, String, String) {
     let mut server = installation.serve();
-    let said = server
-        .read_until("Agents connect to")
-        .pop()
-        .expect("a line");
-    (
-        server,
-        said.trim_start_matches("Agents connect to ").to_owned(),
-    )
+    let said = server.read_until("Agents connect to");
+    let after = |start: &str| {
+        let mut found = said.iter().filter_map(|line| line.strip_prefix(start));
+        found.next().expect("a line").to_owned()
+    };
+    let (address, console) = (after("Agents connect to "), after("The console: http://"));
+    (server, address, console)
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn one_joins_from_standard_input_and_starts_again_without_a_token() {
     house
         .installation
         .json(&["user", "deactivate", "Yuki Mori"]);
-    (house.server, house.address) = begin(&house.installation);
+    (house.server, house.address, house.console) = begin(&house.installation);
     let mut agent = Running::start(&mut house.agent("entrance"));
     house.wait_for("entrance", "refused: deactivated");
     wait_until("the door confirms", || {
@@ -383,7 +385,7 @@ fn a_server_on_an_old_copy_of_its_data_is_found_out_and_brings_nobody_back() {
         .installation
         .json(&["user", "deactivate", "Yuki Mori"]);
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
-    (house.server, house.address) = begin(&house.installation);
+    (house.server, house.address, house.console) = begin(&house.installation);
     let mut agent = Running::start(&mut house.agent("entrance"));
     house.wait_for("entrance", "refused: deactivated");
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
@@ -397,7 +399,7 @@ fn a_server_on_an_old_copy_of_its_data_is_found_out_and_brings_nobody_back() {
     for (path, bytes) in old {
         std::fs::write(path, bytes).expect("written");
     }
-    (house.server, house.address) = begin(&house.installation);
+    (house.server, house.address, house.console) = begin(&house.installation);
     let mut agent = Running::start(&mut house.agent("entrance"));
     let mut found = house.installation.run(&["doctor"]);
     wait_until("the doctor says so", || {

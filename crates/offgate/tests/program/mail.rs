@@ -15,7 +15,7 @@ use crate::support::{Installation, Running, offgate, run, wait_until};
 const PASSWORD: &str = "planted horse battery";
 
 /// A mail server on this machine that takes everything, and what it was told.
-fn post_office() -> (String, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn post_office() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let heard: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -51,7 +51,7 @@ fn post_office() -> (String, Arc<Mutex<Vec<String>>>) {
     (port.to_string(), heard)
 }
 
-fn set_up(house: &Installation, port: &str) {
+pub(crate) fn set_up(house: &Installation, port: &str) {
     let said = house.run_with(
         &[
             "mail",

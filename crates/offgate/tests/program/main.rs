@@ -7,6 +7,7 @@
 )]
 
 mod agents;
+mod alerts;
 mod audit;
 mod backup;
 mod command_line;

@@ -30,6 +30,7 @@ mod throttle;
 mod timeline;
 mod times;
 mod today;
+mod tried;
 mod words;
 
 use std::sync::Arc;

@@ -36,6 +36,7 @@ impl Problem {
             "display_number" => "Number on the card",
             "plate" => "Licence plate number",
             "addresses" => "Addresses",
+            "url" => "Address",
             "label" => "Label",
             "name" => "Name",
             "door" => "Doors",

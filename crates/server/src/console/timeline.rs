@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use offgate_core::actor::Actor;
+use offgate_core::alert::Stopped;
 use offgate_core::calendar::{write_day, write_full, write_rfc3339, write_time};
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, DoorId, OperatorId, UserId};
@@ -380,6 +381,7 @@ impl<'r> Timeline<'r> {
             Subject::Operator(id) => self.operator(id)?,
             Subject::Store => named("every door"),
             Subject::Mail => named("outgoing mail"),
+            Subject::Webhook => named("the webhook"),
         })
     }
 
@@ -418,8 +420,8 @@ fn person(reader: &Reader, user: UserId) -> Result<Party, StoreError> {
 
 /// Somebody who was taken out and tried all the same stands out.
 const fn refusal_tone(reason: Reason, holder: Option<Holder>) -> Tone {
-    match (reason, holder) {
-        (Reason::Deactivated | Reason::Lost | Reason::Ended, _) => Tone::Alarm,
+    match (Stopped::of(reason), holder) {
+        (Some(_), Some(_)) => Tone::Alarm,
         _ => Tone::Refused,
     }
 }

@@ -27,6 +27,7 @@ use super::restored::{AfterRestore, after_restore};
 use super::signed_in::SignedIn;
 use super::system::exposed_pins;
 use super::timeline::{DayOfLines, Timeline};
+use super::tried::TriedAt;
 use super::{Console, history, times};
 use crate::backups::told;
 
@@ -40,6 +41,8 @@ const DOORS: usize = 20;
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How far back refusals are shown.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
+/// How many people who were taken out and tried all the same are shown above everything.
+const TRIED: usize = 5;
 /// How many refusals.
 const REFUSALS: usize = 10;
 
@@ -74,6 +77,10 @@ struct TodayPage {
     online: usize,
     doors: usize,
     not_confirmed: u64,
+    /// People who were taken out and were at a door since.
+    tried: Vec<TriedAt>,
+    /// How fast this site is.
+    speed: Option<String>,
     /// People whom some door may still open for, as far as was looked.
     open: Vec<Person>,
     /// Whether everybody was looked at whom some door has not confirmed.
@@ -118,6 +125,12 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         online: rows.iter().filter(online).count(),
         doors: rows.iter().filter(with_agent).count(),
         not_confirmed: reader.not_confirmed_count()?,
+        tried: reader
+            .tries_since(now.minus(LATELY), TRIED)?
+            .iter()
+            .map(|tries| TriedAt::of(&reader, tries, &zone, now))
+            .collect::<Result<_, _>>()?,
+        speed: reader.speed(now)?.map(|speed| speed.sentence()),
         open,
         looked_at_all: looked_at_all && not_confirmed.len() < LOOKED_AT,
         ending: ending(&reader, &zone, now)?,

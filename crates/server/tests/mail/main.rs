@@ -1,4 +1,4 @@
-//! Mail, over real sockets, to a mail server that behaves as it is told to.
+//! Mail and the webhook, over real sockets, to servers that behave as they are told to.
 
 #![expect(
     clippy::expect_used,
@@ -6,6 +6,8 @@
 )]
 
 mod listener;
+mod webhook;
+mod webhook_listener;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU16;

@@ -343,6 +343,7 @@ fn subject(name: &str, id: Option<[u8; 16]>) -> Result<Subject, StoreError> {
         ("operator", Some(id)) => Subject::Operator(OperatorId::from_bytes(id)),
         ("store", None) => Subject::Store,
         ("mail", None) => Subject::Mail,
+        ("webhook", None) => Subject::Webhook,
         _ => return Err(StoreError::Damaged("a log entry about nothing known")),
     })
 }

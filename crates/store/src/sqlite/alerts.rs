@@ -65,9 +65,10 @@ pub(super) fn choose(
     Ok(())
 }
 
-const WANTED_SQL: &str = "SELECT 1 FROM alert_choice WHERE kind = ?1 AND wanted = 1 LIMIT 1";
+const WANTED_SQL: &str = "SELECT 1 FROM alert_choice WHERE kind = ?1 AND wanted = 1 \
+    UNION ALL SELECT 1 FROM webhook_kind WHERE kind = ?1 LIMIT 1";
 
-/// Whether anybody chose this kind. Of what owners are sent before they choose this says nothing.
+/// Whether anybody chose this kind, or the webhook takes it. Of what owners are sent before they choose this says nothing.
 pub(super) fn is_chosen(connection: &Connection, kind: AlertKind) -> Result<bool, StoreError> {
     let found = one(connection, WANTED_SQL, params![kind.name()], |_| Ok(()))?;
     Ok(found.is_some())
@@ -76,17 +77,21 @@ pub(super) fn is_chosen(connection: &Connection, kind: AlertKind) -> Result<bool
 const SENT_SQL: &str = "SELECT count(*) FROM outbox \
     WHERE recipient_folded = ?1 AND kind = ?2 AND created_at > ?3";
 
-/// How many letters of a kind somebody was sent since a moment, or waits to be.
+/// How many letters of a kind somebody, or the webhook, was sent since a moment, or waits to be.
 pub(super) fn sent(
     connection: &Connection,
-    to: &Email,
+    to: Option<&Email>,
     kind: LetterKind,
     since: Timestamp,
 ) -> Result<u64, StoreError> {
     let count = one(
         connection,
         SENT_SQL,
-        params![fold(to.as_str()), kind.name(), since.microseconds()],
+        params![
+            to.map_or_else(String::new, |to| fold(to.as_str())),
+            kind.name(),
+            since.microseconds()
+        ],
         |row| Ok(row.get::<_, i64>(0)?),
     )?;
     Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
@@ -175,6 +180,33 @@ pub(crate) fn tries_due(
         params![now.microseconds(), limit],
         tries,
     )
+}
+
+const LATELY_SQL: &str = "SELECT user, door, credential, presented, why, first_at, last_at, count, \
+    due_at FROM stopped_tries WHERE last_at > ?1 ORDER BY last_at DESC LIMIT ?2";
+const OF_SQL: &str = "SELECT user, door, credential, presented, why, first_at, last_at, count, \
+    due_at FROM stopped_tries WHERE user = ?1 ORDER BY door";
+
+/// The last tries at each door of people who were taken out, since a moment, the latest first.
+pub(crate) fn tries_since(
+    connection: &Connection,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<Tries>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = all(
+        connection,
+        LATELY_SQL,
+        params![since.microseconds(), limit],
+        tries,
+    )?;
+    Ok(found.into_iter().map(|kept| kept.tries).collect())
+}
+
+/// The last tries of a person at each door, in the order of the doors.
+pub(crate) fn tries_of(connection: &Connection, user: UserId) -> Result<Vec<Tries>, StoreError> {
+    let found = all(connection, OF_SQL, params![user.as_bytes()], tries)?;
+    Ok(found.into_iter().map(|kept| kept.tries).collect())
 }
 
 /// Keeps tries in place of earlier ones of the same person at the same door.
@@ -291,6 +323,8 @@ mod tests {
                 "outbox_by_recipient (recipient_folded=? AND kind=? AND created_at>?)",
             ),
             (DUE_SQL, "stopped_tries_due"),
+            (LATELY_SQL, "stopped_tries_by_time"),
+            (OF_SQL, "PRIMARY KEY (user=?)"),
             (OPEN_SQL, "confirmation_waiting"),
         ] {
             let plan = plan(&connection, sql);

@@ -20,7 +20,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::{alerts, erasure, exposed_pins, given_up, mail, sign_in};
+use super::{alerts, erasure, exposed_pins, given_up, mail, sign_in, webhook};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -159,12 +159,18 @@ impl Apply<'_> {
             Change::AddressesAnnounced { after, .. } => {
                 self.run("UPDATE store SET addresses = ?1", params![after.to_lines()])
             }
-            Change::ServerKeyReplaced(_) | Change::MailTested => Ok(()),
+            Change::ServerKeyReplaced(_)
+            | Change::MailTested
+            | Change::WebhookTested
+            | Change::WebhookSecretReplaced => Ok(()),
             Change::MailServerChanged { after, .. } => {
                 mail::set_server(self.connection, after.as_deref(), self.now)
             }
             Change::CheckpointMailChanged { after, .. } => {
                 mail::set_checkpoint_mail(self.connection, after.as_ref(), self.now)
+            }
+            Change::WebhookChanged { after, .. } => {
+                webhook::set(self.connection, after.as_deref(), self.now)
             }
             Change::AlertsChosen {
                 operator, after, ..
@@ -197,6 +203,7 @@ impl Apply<'_> {
         )?;
         self.run(
             "UPDATE confirmation SET confirmed_at = NULL, receipt = NULL, ended_at = NULL, \
+             connected = 0, \
              agent = (SELECT agent FROM door WHERE id = confirmation.door) \
              WHERE what = 'refuse' \
              AND door IN (SELECT id FROM door WHERE agent IS NOT NULL) \

@@ -28,6 +28,7 @@ use offgate_core::table::entry::{EntryKey, EntryKind};
 use offgate_core::text::Email;
 use offgate_core::tree::{Leaf, Peaks, TreeHash};
 use offgate_core::user::{Erasure, UserRecord};
+use offgate_core::webhook::Webhook;
 use rusqlite::{Connection, params};
 
 use super::read::{EndedLimit, Rows};
@@ -44,7 +45,7 @@ use crate::engine::{
     Witnessed,
 };
 use crate::error::StoreError;
-use crate::outbox::{Attempt, Posted};
+use crate::outbox::{Attempt, Notice, Posted};
 use crate::questions::{NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::vault::Keys;
@@ -78,6 +79,7 @@ fn subject(subject: Subject) -> (&'static str, Option<[u8; 16]>) {
         Subject::Operator(id) => ("operator", Some(*id.as_bytes())),
         Subject::Store => ("store", None),
         Subject::Mail => ("mail", None),
+        Subject::Webhook => ("webhook", None),
     }
 }
 
@@ -353,8 +355,9 @@ impl Ledger for SqliteBatch<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO confirmation (user, revision, door, agent, what, decided_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO confirmation (user, revision, door, agent, what, decided_at, connected) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+             coalesce((SELECT connected FROM contact WHERE agent = ?4), 0))",
             params![
                 user.as_bytes(),
                 number(revision),
@@ -464,7 +467,12 @@ impl Batch for SqliteBatch<'_> {
         alerts::is_chosen(self.connection, kind)
     }
 
-    fn sent(&self, to: &Email, kind: LetterKind, since: Timestamp) -> Result<u64, StoreError> {
+    fn sent(
+        &self,
+        to: Option<&Email>,
+        kind: LetterKind,
+        since: Timestamp,
+    ) -> Result<u64, StoreError> {
         alerts::sent(self.connection, to, kind, since)
     }
 
@@ -510,6 +518,10 @@ impl Batch for SqliteBatch<'_> {
 
     fn post(&mut self, posting: &Posting, now: Timestamp) -> Result<Posted, StoreError> {
         mail::post(self.connection, posting, now)
+    }
+
+    fn post_notice(&mut self, notice: &Notice, now: Timestamp) -> Result<Posted, StoreError> {
+        mail::post_notice(self.connection, notice, now)
     }
 
     fn checkpoint_mailed(
@@ -695,6 +707,7 @@ delegate! {
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;
+    webhook() -> Option<Webhook>;
     alerts_chosen(operator: OperatorId) -> Option<BTreeSet<AlertKind>>;
     calendars_from() -> i16;
 }

@@ -14,7 +14,10 @@ use rusqlite::{Connection, Params, params};
 use super::alerts;
 use super::rows::{all, id, instant, one, optional_text, text};
 use crate::error::StoreError;
-use crate::outbox::{Attempt, FailedLetter, OUTBOX_LIMIT, OutboxState, Posted, WaitingLetter};
+use crate::outbox::{
+    Attempt, Channel, FailedLetter, Notice, OUTBOX_LIMIT, OutboxState, Posted, WaitingLetter,
+    WaitingNotice,
+};
 
 const UNKNOWN: StoreError = StoreError::Damaged("a letter or mail server of no known kind");
 
@@ -60,7 +63,8 @@ pub(super) fn set_server(
         run(
             connection,
             "UPDATE outbox SET state = 'failed', ended_at = ?1, hurdle = ?2, said = '', \
-             body = NULL, attachment_name = NULL, attachment = NULL WHERE state = 'waiting'",
+             body = NULL, attachment_name = NULL, attachment = NULL \
+             WHERE state = 'waiting' AND channel = 'mail'",
             params![now.microseconds(), Hurdle::NotSetUp.name()],
         )?;
         return Ok(());
@@ -91,7 +95,8 @@ pub(super) fn set_server(
     // What waited for another server need not wait for this one.
     run(
         connection,
-        "UPDATE outbox SET not_before = ?1 WHERE state = 'waiting' AND not_before > ?1",
+        "UPDATE outbox SET not_before = ?1 \
+         WHERE state = 'waiting' AND channel = 'mail' AND not_before > ?1",
         params![now.microseconds()],
     )?;
     Ok(())
@@ -161,13 +166,81 @@ pub(super) fn checkpoint_sent(
 
 const WAITING_SQL: &str = "SELECT id, recipient, subject, body, attachment_name, attachment, \
     created_at, attempts FROM outbox \
-    WHERE state = 'waiting' AND not_before <= ?1 ORDER BY not_before, number LIMIT ?2";
-const COUNT_WAITING_SQL: &str = "SELECT count(*) FROM outbox WHERE state = 'waiting'";
-const FAILED_SQL: &str = "SELECT number, id, kind, recipient, attempts, ended_at, hurdle, said \
-    FROM outbox WHERE state = 'failed' AND number < ?1 ORDER BY number DESC LIMIT ?2";
-const LAST_SENT_SQL: &str = "SELECT max(ended_at) FROM outbox WHERE state = 'sent'";
+    WHERE state = 'waiting' AND channel = 'mail' AND not_before <= ?1 \
+    ORDER BY not_before, number LIMIT ?2";
+const NOTICES_SQL: &str = "SELECT id, body, created_at, attempts FROM outbox \
+    WHERE state = 'waiting' AND channel = 'webhook' AND not_before <= ?1 \
+    ORDER BY not_before, number LIMIT ?2";
+const COUNT_WAITING_SQL: &str =
+    "SELECT count(*) FROM outbox WHERE state = 'waiting' AND channel = ?1";
+const FAILED_SQL: &str = "SELECT number, id, kind, recipient, attempts, ended_at, hurdle, said, \
+    channel FROM outbox WHERE state = 'failed' AND number < ?1 ORDER BY number DESC LIMIT ?2";
+const LAST_SENT_SQL: &str = "SELECT max(ended_at) FROM outbox \
+    WHERE state = 'sent' AND channel = ?1";
 const FORGET_SQL: &str = "DELETE FROM outbox WHERE number IN \
     (SELECT number FROM outbox WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)";
+
+fn is_full(connection: &Connection, channel: Channel) -> Result<bool, StoreError> {
+    let waiting: Option<i64> = one(
+        connection,
+        COUNT_WAITING_SQL,
+        params![channel.name()],
+        |row| Ok(row.get(0)?),
+    )?;
+    Ok(waiting.is_none_or(|waiting| usize::try_from(waiting).unwrap_or(0) >= OUTBOX_LIMIT))
+}
+
+/// Puts something for the webhook into the outbox.
+pub(super) fn post_notice(
+    connection: &Connection,
+    notice: &Notice,
+    now: Timestamp,
+) -> Result<Posted, StoreError> {
+    if is_full(connection, Channel::Webhook)? {
+        return Ok(Posted::Full);
+    }
+    let Notice {
+        id,
+        kind,
+        about,
+        body,
+    } = notice;
+    run(
+        connection,
+        "INSERT OR IGNORE INTO outbox (id, kind, channel, recipient, recipient_folded, about, \
+         subject, body, created_at, state, not_before) \
+         VALUES (?1, ?2, 'webhook', '', '', ?3, '', ?4, ?5, 'waiting', ?5)",
+        params![
+            id.as_bytes(),
+            kind.name(),
+            about.as_ref().map(|it| it.as_bytes()),
+            body,
+            now.microseconds()
+        ],
+    )?;
+    Ok(Posted::Taken)
+}
+
+/// What may be sent to the webhook now, the longest due first.
+pub(crate) fn waiting_notices(
+    connection: &Connection,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<WaitingNotice>, StoreError> {
+    all(
+        connection,
+        NOTICES_SQL,
+        params![now.microseconds(), i64::try_from(limit).unwrap_or(i64::MAX)],
+        |row| {
+            Ok(WaitingNotice {
+                id: id!(row, 0, LetterId),
+                body: row.get(1)?,
+                created: Timestamp::from_microseconds(row.get(2)?),
+                attempts: row.get(3)?,
+            })
+        },
+    )
+}
 
 /// Puts a letter into the outbox.
 pub(super) fn post(
@@ -175,8 +248,7 @@ pub(super) fn post(
     posting: &Posting,
     now: Timestamp,
 ) -> Result<Posted, StoreError> {
-    let waiting: Option<i64> = one(connection, COUNT_WAITING_SQL, [], |row| Ok(row.get(0)?))?;
-    if waiting.is_none_or(|waiting| usize::try_from(waiting).unwrap_or(0) >= OUTBOX_LIMIT) {
+    if is_full(connection, Channel::Mail)? {
         return Ok(Posted::Full);
     }
     let Posting {
@@ -336,28 +408,33 @@ pub(super) fn forget_recipient(connection: &Connection, folded: &str) -> Result<
 }
 
 /// How the outbox is.
-pub(crate) fn state(connection: &Connection) -> Result<OutboxState, StoreError> {
+pub(crate) fn state(connection: &Connection, channel: Channel) -> Result<OutboxState, StoreError> {
+    let channel = channel.name();
     let number = |sql: &'static str| -> Result<i64, StoreError> {
-        Ok(one(connection, sql, [], |row| Ok(row.get(0)?))?.unwrap_or(0))
+        Ok(one(connection, sql, [channel], |row| Ok(row.get(0)?))?.unwrap_or(0))
     };
     let moment = |sql: &'static str| -> Result<Option<Timestamp>, StoreError> {
-        Ok(one(connection, sql, [], |row| Ok(instant(row.get(0)?)))?.flatten())
+        Ok(one(connection, sql, [channel], |row| Ok(instant(row.get(0)?)))?.flatten())
     };
     let count = |sql: &'static str| Ok::<_, StoreError>(u64::try_from(number(sql)?).unwrap_or(0));
     let last_problem = one(
         connection,
-        "SELECT hurdle, said FROM outbox WHERE state = 'waiting' AND hurdle IS NOT NULL \
-         ORDER BY not_before DESC, number DESC LIMIT 1",
-        [],
+        "SELECT hurdle, said FROM outbox WHERE state = 'waiting' AND channel = ?1 \
+         AND hurdle IS NOT NULL ORDER BY not_before DESC, number DESC LIMIT 1",
+        [channel],
         |row| problem(&row.get::<_, String>(0)?, row.get(1)?),
     )?;
     Ok(OutboxState {
         last_sent: moment(LAST_SENT_SQL)?,
         waiting: count(COUNT_WAITING_SQL)?,
-        waiting_since: moment("SELECT min(created_at) FROM outbox WHERE state = 'waiting'")?,
+        waiting_since: moment(
+            "SELECT min(created_at) FROM outbox WHERE state = 'waiting' AND channel = ?1",
+        )?,
         problem: last_problem,
-        failed: count("SELECT count(*) FROM outbox WHERE state = 'failed'")?,
-        last_failed: moment("SELECT max(ended_at) FROM outbox WHERE state = 'failed'")?,
+        failed: count("SELECT count(*) FROM outbox WHERE state = 'failed' AND channel = ?1")?,
+        last_failed: moment(
+            "SELECT max(ended_at) FROM outbox WHERE state = 'failed' AND channel = ?1",
+        )?,
     })
 }
 
@@ -379,7 +456,11 @@ pub(crate) fn failed(
                 number: row.get(0)?,
                 id: id!(row, 1, LetterId),
                 kind: LetterKind::from_name(&row.get::<_, String>(2)?).ok_or(UNKNOWN)?,
-                to: text(&row.get::<_, String>(3)?, Email::parse)?,
+                to: if row.get::<_, String>(8)? == Channel::Webhook.name() {
+                    None
+                } else {
+                    Some(text(&row.get::<_, String>(3)?, Email::parse)?)
+                },
                 attempts: row.get(4)?,
                 at: Timestamp::from_microseconds(row.get(5)?),
                 problem: problem(&row.get::<_, String>(6)?, row.get(7)?)?,
@@ -398,6 +479,7 @@ mod tests {
         let connection = schema();
         for (sql, index) in [
             (WAITING_SQL, "outbox_waiting"),
+            (NOTICES_SQL, "outbox_waiting"),
             (COUNT_WAITING_SQL, "outbox_waiting"),
             (FAILED_SQL, "outbox_failed"),
             (LAST_SENT_SQL, "outbox_sent"),

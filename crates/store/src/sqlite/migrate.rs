@@ -48,6 +48,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0011_alerts.sql"),
         include_str!("../../migrations/0012_receipts.sql"),
         include_str!("../../migrations/0013_questions.sql"),
+        include_str!("../../migrations/0014_webhook.sql"),
     ],
     fill,
 };

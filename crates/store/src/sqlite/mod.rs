@@ -27,8 +27,10 @@ mod read;
 pub(crate) mod restores;
 mod rows;
 pub(crate) mod sign_in;
+pub(crate) mod speed;
 pub(crate) mod tables;
 pub(crate) mod users;
+pub(crate) mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

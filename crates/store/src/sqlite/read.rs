@@ -23,13 +23,14 @@ use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::text::{Email, fold};
 use offgate_core::user::{Standing, UserRecord};
+use offgate_core::webhook::Webhook;
 use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
 use super::restores;
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id, revision};
 use super::tables::Counting;
-use super::{alerts, erasure, exposed_pins, furniture, given_up, mail, people, tables};
+use super::{alerts, erasure, exposed_pins, furniture, given_up, mail, people, tables, webhook};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -396,6 +397,10 @@ impl Records for Rows<'_> {
 
     fn checkpoint_mail(&self) -> Result<Option<CheckpointMail>, StoreError> {
         mail::checkpoint_mail(self.connection)
+    }
+
+    fn webhook(&self) -> Result<Option<Webhook>, StoreError> {
+        webhook::webhook(self.connection)
     }
 
     fn alerts_chosen(

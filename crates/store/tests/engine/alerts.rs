@@ -13,9 +13,11 @@ use offgate_core::id::OperatorId;
 use offgate_core::mail::NewPassword;
 use offgate_core::parameters::{Clock as _, Timestamp};
 use offgate_core::place::Direction;
+use offgate_core::records::Records as _;
 use offgate_core::table::admission::{Holder, Reason};
 use offgate_core::text::Note;
 use offgate_core::tree::TreeHash;
+use offgate_core::webhook::{Webhook, WebhookAddress, WebhookState};
 use offgate_store::{Verdict, Witnessed};
 
 use crate::mail::server;
@@ -43,6 +45,20 @@ fn refused(sequence: u64, number: u8, second: i64, reason: Reason) -> DoorEvent 
             }),
         },
     }
+}
+
+fn webhook() -> Webhook {
+    Webhook {
+        address: WebhookAddress::parse("https://alerts.example.com/doors").expect("an address"),
+        kinds: AlertKind::ALL.into_iter().collect(),
+        authorities: None,
+        state: WebhookState::Open,
+    }
+}
+
+/// Something for every table of the webhook, since schema 14.
+pub(crate) fn live_webhook(opened: &Opened) {
+    opened.done(Command::SetUpWebhook(Box::new(webhook())));
 }
 
 /// Something for every table of alerts.
@@ -295,4 +311,59 @@ fn without_mail_nothing_waits_and_nothing_counts_as_told() {
     opened.done(Command::SetUpMail(server(), NewPassword::Kept));
     opened.raise(gone(START));
     assert_eq!(opened.letters().len(), 1);
+}
+
+#[test]
+fn a_webhook_is_told_ids_and_names_of_doors_and_nobody() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = with_mail(directory.path());
+    opened.done(Command::StopMail);
+    opened.done(Command::SetUpWebhook(Box::new(webhook())));
+    opened.tell(vec![
+        refused(1, 2, 1, Reason::Deactivated),
+        refused(2, 2, 2, Reason::Deactivated),
+    ]);
+    let waiting = || {
+        let notices = opened.store.read().waiting_notices(opened.clock.now(), 50);
+        notices.expect("notices")
+    };
+    let notices = waiting();
+    assert_eq!(notices.len(), 1);
+    let body = &notices[0].body;
+    for part in [
+        "\"type\":\"alert.stopped_credential_tried\"",
+        "\"name\":\"Front\"",
+        &format!("\"user\":{{\"id\":\"{}\"}}", user(2)),
+        "\"why\":\"deactivated\"",
+        "\"times\":1",
+    ] {
+        assert!(body.contains(part), "{part} in {body}");
+    }
+    assert!(!body.contains("Zo") && !body.contains("Last"), "{body}");
+    assert!(body.len() < 1_000, "{body}");
+    opened.later(MINUTE * 10);
+    opened.tries_due();
+    assert!(waiting()[1].body.contains("\"is_first\":false"));
+    // It hears of the others too, and mail that is not there is in nobody's way.
+    opened.raise(gone(START));
+    assert_eq!(waiting().len(), 3);
+    opened.done(Command::RemoveUser {
+        user: user(2),
+        unconfirmed: Unconfirmed::Override(Note::parse("gone").expect("a note")),
+    });
+    assert_eq!(waiting().len(), 1, "what is about them goes with them");
+    opened.done(Command::WebhookGone(webhook().address));
+    assert_eq!(waiting(), []);
+    let state = opened.store.read().webhook_outbox().expect("an answer");
+    assert_eq!((state.waiting, state.failed), (0, 1));
+    assert_eq!(opened.store.read().outbox().expect("an answer").failed, 0);
+    let gone_at = opened.clock.now();
+    let found = opened.store.read().webhook().expect("an answer");
+    let expected = Webhook {
+        state: WebhookState::Gone { at: gone_at },
+        ..webhook()
+    };
+    assert_eq!(found, Some(expected));
+    opened.done(Command::StopWebhook);
+    assert_eq!(opened.store.read().webhook().expect("an answer"), None);
 }

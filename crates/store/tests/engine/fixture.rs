@@ -183,6 +183,8 @@ fn live(opened: &Opened) {
     }));
     // Since schema 11.
     alerts::live(opened);
+    // Since schema 14.
+    alerts::live_webhook(opened);
     // Since schema 1 again.
     opened.done(Command::CreateJoinToken(JoinToken {
         id: JoinTokenId::from_bytes([83; 16]),

@@ -20,6 +20,7 @@ mod organisation;
 mod questions;
 mod receipts;
 mod rulings;
+mod speed;
 mod stolen;
 mod vault;
 

@@ -231,7 +231,8 @@ fn agents_read_right(opened: &Opened, schema: i64) {
     let contact = reader.contact(agent(1)).expect("an answer");
     let contact = contact.expect("it was heard");
     assert!(matches!(contact.contact, Contact::Connected));
-    assert_eq!(contact.counted_from, Some(now));
+    // What an agent is renewed that a restored store has not heard counts for nothing, since then.
+    assert_eq!(contact.counted_from, (schema < 13).then_some(now));
     assert_eq!(reader.acknowledged(agent(2)).expect("an answer"), None);
     // One door has confirmed, the other was never heard.
     assert_eq!(

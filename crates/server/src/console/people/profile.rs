@@ -1,5 +1,7 @@
 //! The profile summary: who this is, what they hold, what they can open now, what they did lately.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -9,6 +11,7 @@ use offgate_core::actor::Actor;
 use offgate_core::calendar::{write_full, write_minute, write_rfc3339, write_time};
 use offgate_core::confirmation::Alone;
 use offgate_core::credential::{Credential, CredentialState};
+use offgate_core::id::UserId;
 use offgate_core::operator::Role;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::ZoneName;
@@ -29,6 +32,7 @@ use crate::console::live::{self, Fragment};
 use crate::console::page::page;
 use crate::console::signed_in::SignedIn;
 use crate::console::timeline::{DayOfLines, Timeline};
+use crate::console::tried::TriedAt;
 use crate::console::words::counted;
 use crate::console::words::sentence;
 use crate::console::{Console, times};
@@ -136,6 +140,8 @@ struct ProfilePage {
     truth: String,
     deactivation: Option<DeactivationWords>,
     standing: Option<DoorsStanding>,
+    /// Where they tried all the same, within a day.
+    tried: Vec<TriedAt>,
     credentials: Vec<CredentialLine>,
     groups: Vec<String>,
     policies: Vec<String>,
@@ -190,6 +196,7 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
         truth,
         deactivation: deactivation(&reader, &person, &zone, signed_in.operator.role)?,
         standing,
+        tried: tried(&reader, person.id, &zone, now)?,
         credentials: credentials
             .iter()
             .map(|credential| credential_line(&reader, credential, &zone))
@@ -207,6 +214,25 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
         more: activity.older.is_some(),
         kept: reader.keeping()?.door_events.sentence(),
     })
+}
+
+/// For how long a page says above everything that a stopped credential was tried.
+const LATELY: Duration = Duration::from_secs(24 * 3600);
+
+/// Where somebody who was taken out tried all the same lately, the latest last.
+fn tried(
+    reader: &Reader,
+    user: UserId,
+    zone: &ZoneName,
+    now: Timestamp,
+) -> Result<Vec<TriedAt>, StoreError> {
+    let mut tries = reader.tries_of(user)?;
+    tries.retain(|tries| tries.last_at.plus(LATELY) > now);
+    tries.sort_by_key(|tries| tries.last_at);
+    tries
+        .iter()
+        .map(|tries| TriedAt::of(reader, tries, zone, now))
+        .collect()
 }
 
 /// "Can open 3 of 4 doors now. What 1 door does is not confirmed."

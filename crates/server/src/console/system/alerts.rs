@@ -1,4 +1,4 @@
-//! Alerts: which an operator is sent, and a test.
+//! Alerts: which an operator is sent, and a test; for owners, the webhook too.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use offgate_core::alert::{AlertKind, PER_HOUR, wants};
-use offgate_core::calendar::write_time;
 use offgate_core::command::Command;
 use offgate_core::id::CommandId;
 use offgate_core::operator::Role;
 use offgate_core::records::Records as _;
 use serde::Deserialize;
 
+use super::webhook::{WebhookPart, tested};
+use crate::console::Console;
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
@@ -24,7 +25,6 @@ use crate::console::frame::{Banner, Frame, Section};
 use crate::console::page::page;
 use crate::console::problems::Problems;
 use crate::console::signed_in::SignedIn;
-use crate::console::{Console, times};
 use crate::mail::send_test;
 
 pub(super) fn router() -> Router<Console> {
@@ -50,7 +50,19 @@ struct AlertsPage {
     choices: Vec<Choice>,
     per_hour: u64,
     mail_is_set_up: bool,
-    is_owner: bool,
+    /// For owners.
+    webhook: Option<WebhookPart>,
+}
+
+/// What a page of alerts is drawn with, beside what is on record.
+#[derive(Default)]
+pub(super) struct Shown<'f> {
+    /// What they chose and was not taken.
+    pub(super) chosen: Option<BTreeSet<AlertKind>>,
+    pub(super) problems: Problems,
+    pub(super) banner: Option<Banner>,
+    /// What they typed for the webhook and was not taken.
+    pub(super) webhook: Option<&'f Form>,
 }
 
 /// Which alerts somebody is sent now.
@@ -76,17 +88,22 @@ pub(super) fn sentence(console: &Console, signed_in: &SignedIn) -> Result<String
     })
 }
 
-fn drawn(
+/// The page.
+pub(super) fn answer(
     console: &Console,
     signed_in: &SignedIn,
-    chosen: &BTreeSet<AlertKind>,
-    problems: Problems,
-    banner: Option<Banner>,
-) -> Result<AlertsPage, Failure> {
+    shown: Shown<'_>,
+) -> Result<Response, Failure> {
     let command = || CommandId::random(&*console.randomness).to_string();
-    Ok(AlertsPage {
-        frame: signed_in.frame(console, Section::System)?.with(banner),
-        problems,
+    let chosen = match shown.chosen {
+        Some(chosen) => chosen,
+        None => chosen(console, signed_in)?,
+    };
+    let drawn = AlertsPage {
+        frame: signed_in
+            .frame(console, Section::System)?
+            .with(shown.banner),
+        problems: shown.problems,
         commands: [command(), command()],
         address: signed_in.operator.email.as_str().to_owned(),
         choices: AlertKind::ALL
@@ -98,12 +115,17 @@ fn drawn(
             .collect(),
         per_hour: PER_HOUR,
         mail_is_set_up: console.store.read().mail_server()?.is_some(),
-        is_owner: signed_in.operator.role == Role::Owner,
-    })
-}
-
-fn with_problem(drawn: &AlertsPage) -> Result<Response, Failure> {
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(drawn.render()?)).into_response())
+        webhook: match signed_in.operator.role {
+            Role::Owner => Some(WebhookPart::of(console, shown.webhook)?),
+            Role::Viewer | Role::Guard | Role::Administrator => None,
+        },
+    };
+    if drawn.problems.is_empty() {
+        page(&drawn)
+    } else {
+        let html = Html(drawn.render()?);
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,15 +139,17 @@ async fn show(
     signed_in: SignedIn,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let banner = (asked.done == "chosen").then(|| Banner::done("Your alerts were changed."));
-    let chosen = chosen(&console, &signed_in)?;
-    page(&drawn(
-        &console,
-        &signed_in,
-        &chosen,
-        Problems::default(),
+    let banner = match asked.done.as_str() {
+        "chosen" => Some(Banner::done("Your alerts were changed.")),
+        "webhook" => Some(Banner::done("The webhook was changed.")),
+        "webhook-stopped" => Some(Banner::done("Nothing is sent to the webhook any more.")),
+        _ => None,
+    };
+    let shown = Shown {
         banner,
-    )?)
+        ..Shown::default()
+    };
+    answer(&console, &signed_in, shown)
 }
 
 async fn choose(
@@ -144,7 +168,12 @@ async fn choose(
             return Ok(Redirect::to("/sign-in/again?next=/system/alerts").into_response());
         }
     }
-    with_problem(&drawn(&console, &signed_in, &chosen, problems, None)?)
+    let shown = Shown {
+        chosen: Some(chosen),
+        problems,
+        ..Shown::default()
+    };
+    answer(&console, &signed_in, shown)
 }
 
 /// Sends a letter to whoever asks, to its end also when the browser goes away, and says what the
@@ -158,13 +187,12 @@ async fn test(
         command_id(&console, &form),
         signed_in.operator.email.clone(),
     );
-    let chosen = chosen(&console, &signed_in)?;
-    let mut problems = Problems::default();
     match execute(&console, &signed_in, id, Command::TestMail(to.clone())).await? {
         Executed::Done => {}
         Executed::Refused(refusal) => {
-            problems.refused(&console.store.read(), &refusal)?;
-            return with_problem(&drawn(&console, &signed_in, &chosen, problems, None)?);
+            let mut shown = Shown::default();
+            shown.problems.refused(&console.store.read(), &refusal)?;
+            return answer(&console, &signed_in, shown);
         }
         Executed::SignInAgain => {
             return Ok(Redirect::to("/sign-in/again?next=/system/alerts").into_response());
@@ -182,29 +210,13 @@ async fn test(
             sent = send_test(&server, &shared.keys, &to, clock, randomness) => Some(sent),
         }
     });
-    let zone = times::zone(&console.store.read())?;
-    let banner = match sending.await.ok().flatten() {
-        Some(Ok(said)) => {
-            let now = console.clock.now();
-            Some(Banner::done(format!(
-                "{host} took the test at {}. It said: “{}”. Whether it arrives, your inbox says.",
-                write_time(&zone, now, now),
-                said.as_str()
-            )))
-        }
-        Some(Err(problem)) => {
-            problems.add("", &format!("the test did not go. {}", problem.sentences()));
-            None
-        }
-        None => {
-            problems.add("", "whether the test went is not known: the server stops");
-            None
-        }
-    };
-    let drawn = drawn(&console, &signed_in, &chosen, problems, banner)?;
-    if drawn.problems.is_empty() {
-        page(&drawn)
-    } else {
-        with_problem(&drawn)
-    }
+    let sent = sending.await.ok().flatten();
+    let shown = tested(sent.map(|sent| {
+        let said = sent?;
+        Ok(format!(
+            "{host} took the test. It said: “{}”. Whether it arrives, your inbox says.",
+            said.as_str()
+        ))
+    }));
+    answer(&console, &signed_in, shown)
 }

@@ -110,7 +110,9 @@ async fn show(
             .map(|letter| FailedRow {
                 at: write_time(&zone, letter.at, now),
                 what: letter.kind.words(),
-                to: letter.to.as_str().to_owned(),
+                to: letter
+                    .to
+                    .map_or_else(|| "the webhook".to_owned(), |to| to.as_str().to_owned()),
                 why: letter.problem.sentences(),
             })
             .collect(),

@@ -9,6 +9,7 @@ mod keys;
 mod mail;
 mod operators;
 mod pins;
+mod webhook;
 
 use askama::Template;
 use axum::Router;
@@ -43,6 +44,7 @@ pub(crate) fn router() -> Router<Console> {
         .merge(addresses::router())
         .merge(pins::router())
         .merge(alerts::router())
+        .merge(webhook::router())
         .merge(mail::router())
         .merge(keys::router())
 }
