@@ -6,6 +6,7 @@ mod browser;
 mod deep;
 mod dependencies;
 mod directions;
+mod named_tests;
 mod pictures;
 mod step;
 
@@ -76,6 +77,8 @@ fn check() -> anyhow::Result<()> {
     dependencies::check()?;
     step::announce("direction of dependencies");
     directions::check()?;
+    step::announce("tests that documents name");
+    named_tests::check(step::workspace())?;
     let documentation = [
         "doc",
         "--workspace",

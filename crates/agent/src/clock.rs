@@ -1,15 +1,22 @@
 //! The two clocks of an agent: one that only counts (leases, keypad delays), and the time of day
 //! with whether it is to be believed (schedules).
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use offgate_core::parameters::Timestamp;
+use offgate_core::parameters::{Boot, Timestamp};
 use offgate_core::table::admission::ClockTrust;
 
 /// A clock that counts from the start of the machine, also while it sleeps, and is set by nobody.
 pub trait BootClock: Send + Sync {
     /// The time since the machine was started.
     fn now(&self) -> Duration;
+
+    /// Which start of the machine it is; none where that cannot be told. Then no lease outlives the
+    /// process.
+    fn boot(&self) -> Option<Boot> {
+        None
+    }
 }
 
 /// The boot clock of the kernel.
@@ -24,6 +31,17 @@ impl BootClock for KernelBootClock {
             u64::try_from(time.tv_sec).unwrap_or(0),
             u32::try_from(time.tv_nsec).unwrap_or(0),
         )
+    }
+
+    /// As Linux tells it (`random(4)`).
+    fn boot(&self) -> Option<Boot> {
+        static BOOT: OnceLock<Option<Boot>> = OnceLock::new();
+        *BOOT.get_or_init(|| {
+            let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+            let digits = text.trim().replace('-', "");
+            let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).ok()?;
+            Some(Boot(bytes.try_into().ok()?))
+        })
     }
 }
 

@@ -28,6 +28,7 @@ pub mod pieces {
     pub use crate::decisions::{Changed, DiskState, EntryChange, Judge, Look, Surroundings};
     pub use crate::disk::book::{Book, Durable, Keep, RETRY, Written};
     pub use crate::disk::frame::RowChange;
+    pub use crate::disk::lease_file::KeptLease;
     pub use crate::disk::snapshot::{Contents, Position, RowKey, Rows};
     pub use crate::disk::table_files::{Found, TableFiles};
     pub use crate::disk::{Disk, DiskFile};

@@ -192,7 +192,7 @@ fn start(
     joined: &Joined,
     folder: &mut Folder,
 ) -> Result<(Agent, [JoinHandle<()>; 3]), AgentError> {
-    let (files, found) = TableFiles::open(Folder::open(&settings.data)?)?;
+    let (mut files, found) = TableFiles::open(Folder::open(&settings.data)?)?;
     let (table, contents) = match found {
         Found::Table(contents) => match rebuild(&contents, joined.store, joined.hash_key) {
             Some(table) => (Some(table), Some(contents)),
@@ -207,6 +207,10 @@ fn start(
         }
         Found::Nothing => (None, None),
     };
+    let boot = parameters.boot_clock.boot();
+    let heard = boot
+        .zip(contents.as_ref())
+        .and_then(|(boot, contents)| files.lease(boot, contents));
     let ring = EventRing::open(
         Folder::open(&settings.data)?,
         joined.agent,
@@ -220,7 +224,7 @@ fn start(
         strike: Arc::clone(&parameters.strike),
         record: recorder.clone().hand_over(),
     };
-    let (decisions, decisions_thread) = Decisions::start(table, surroundings)?;
+    let (decisions, decisions_thread) = Decisions::start(table, heard, surroundings)?;
     let agent = Agent {
         store: joined.store,
         root: known.root,

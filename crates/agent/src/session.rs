@@ -24,6 +24,7 @@ use crate::clock::BootClock;
 use crate::decisions::{Changed, Decisions, Unavailable};
 use crate::disk::book::{Durable, Keep, Written};
 use crate::disk::keeper::Keeper;
+use crate::disk::lease_file::KeptLease;
 use crate::disk::snapshot::Contents;
 use crate::events::recorder::Recorder;
 use crate::servers::Servers;
@@ -93,6 +94,7 @@ pub(crate) async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
         stream,
         agent,
         told: 0,
+        lease_kept: None,
     };
     let over = match speaking.run(ask).await {
         Ok(never) => match never {},
@@ -121,7 +123,13 @@ struct Speaking<'a, S> {
     agent: &'a Agent,
     /// The newest event that was sent on this connection.
     told: u64,
+    /// The last renewal of this connection that was kept on disk.
+    lease_kept: Option<Duration>,
 }
+
+/// How often the lease is kept for the next process: often enough for leases that matter to
+/// somebody who restarts an agent, and seldom enough for flash.
+const LEASE_KEPT_EVERY: Duration = Duration::from_secs(30);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
     async fn run(&mut self, ask: Ask) -> Result<std::convert::Infallible, Over> {
@@ -273,6 +281,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                 Output::LeaseFrom(asked_at) => {
                     // A lease that is not taken now is taken with the next renewal.
                     let _ = agent.decisions.renewed(asked_at);
+                    self.keep_lease(asked_at).await?;
                 }
                 Output::ServerTime(server) => {
                     let _ = agent.decisions.told(server);
@@ -326,6 +335,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
             signature,
         })
         .await
+    }
+
+    /// Keeps the lease for the next process, now and then.
+    async fn keep_lease(&mut self, asked_at: Duration) -> Result<(), Over> {
+        let due = self
+            .lease_kept
+            .is_none_or(|kept| asked_at.saturating_sub(kept) >= LEASE_KEPT_EVERY);
+        let Some(boot) = self.agent.boot_clock.boot().filter(|_| due) else {
+            return Ok(());
+        };
+        self.lease_kept = Some(asked_at);
+        self.keep(Keep::Lease(KeptLease { boot, asked_at })).await
     }
 
     fn mismatch(&self, end: &mut AgentEnd) -> std::collections::VecDeque<Output> {

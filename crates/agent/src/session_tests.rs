@@ -72,7 +72,7 @@ fn agent(disk: &SimulatedDisk) -> Agent {
         strike: Arc::new(SimulatedStrike::default()),
         record: recorder.clone().hand_over(),
     };
-    let (decisions, _) = Decisions::start(None, surroundings).expect("a thread");
+    let (decisions, _) = Decisions::start(None, None, surroundings).expect("a thread");
     let witness = Witness::open(Box::new(disk.clone())).expect("readable");
     let servers =
         Servers::open(Box::new(disk.clone()), vec!["here:1".to_owned()]).expect("readable");

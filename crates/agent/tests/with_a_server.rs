@@ -21,6 +21,7 @@ use offgate_agent::{AgentError, Parameters, ReaderKind, Settings, run};
 use offgate_core::credential::{CardToken, CredentialKind};
 use offgate_core::door_event::Happening;
 use offgate_core::id::{CredentialId, QuestionId};
+use offgate_core::parameters::Boot;
 use offgate_core::parameters::Revision;
 use offgate_core::place::Direction;
 use offgate_core::question::{Question, Verdict};
@@ -36,6 +37,7 @@ const LEASE: u64 = 60;
 
 /// The machine's own pace, and what a test adds to it.
 struct BootWithLeaps {
+    boot: Option<Boot>,
     since: Instant,
     leapt: Mutex<Duration>,
 }
@@ -49,6 +51,10 @@ impl BootWithLeaps {
 impl BootClock for BootWithLeaps {
     fn now(&self) -> Duration {
         self.since.elapsed() + *self.leapt.lock().expect("no panic")
+    }
+
+    fn boot(&self) -> Option<Boot> {
+        self.boot
     }
 }
 
@@ -71,24 +77,33 @@ fn settings(stub: &Stub, data: &Path) -> Settings {
     }
 }
 
-fn parameters() -> (Parameters, Arc<BootWithLeaps>, Arc<SimulatedStrike>) {
-    let boot = Arc::new(BootWithLeaps {
+/// A start of the machine, the one with this number.
+fn boot(boot: Option<u8>) -> Arc<BootWithLeaps> {
+    Arc::new(BootWithLeaps {
+        boot: boot.map(|number| Boot([number; 16])),
         since: Instant::now(),
         leapt: Mutex::default(),
-    });
+    })
+}
+
+fn parameters(boot: &Arc<BootWithLeaps>) -> (Parameters, Arc<SimulatedStrike>) {
     let strike = Arc::new(SimulatedStrike::default());
     let parameters = Parameters {
         clock: Arc::new(Started(Instant::now())),
-        boot_clock: Arc::clone(&boot) as Arc<dyn BootClock>,
+        boot_clock: Arc::clone(boot) as Arc<dyn BootClock>,
         randomness: Arc::new(Counting(Mutex::new(0))),
         strike: Arc::clone(&strike) as Arc<dyn offgate_agent::strike::Strike>,
     };
-    (parameters, boot, strike)
+    (parameters, strike)
 }
 
 impl Running {
     fn start(stub: &Stub, data: &Path) -> Self {
-        let (parameters, boot, strike) = parameters();
+        Self::start_on(stub, data, boot(None))
+    }
+
+    fn start_on(stub: &Stub, data: &Path, boot: Arc<BootWithLeaps>) -> Self {
+        let (parameters, strike) = parameters(&boot);
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(settings(stub, data), parameters, stop.clone()));
         Self {
@@ -282,7 +297,7 @@ async fn an_agent_joins_decides_and_acknowledges() {
         .await;
 
     // A second agent on the same folder, and an agent with no token and no name.
-    let (parameters, ..) = parameters();
+    let (parameters, ..) = parameters(&boot(None));
     let second = run(
         settings(&stub, folder.path()),
         parameters.clone(),
@@ -296,7 +311,7 @@ async fn an_agent_joins_decides_and_acknowledges() {
     };
     let never = run(nobody, parameters.clone(), CancellationToken::new()).await;
     assert!(matches!(never, Err(AgentError::NeverJoined)));
-    let (other, ..) = self::parameters();
+    let (other, ..) = self::parameters(&boot(None));
     other.randomness.fill(&mut [0]);
     let spent = run(
         settings(&stub, empty.path()),
@@ -490,4 +505,43 @@ async fn an_agent_takes_nothing_from_a_server_whose_history_is_another() {
         .await;
     assert_eq!(running.card(Direction::In).await, Answer::Granted);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_outlives_the_process_and_not_the_start_of_the_machine() {
+    let stub = Stub::start(FirstJoin::Answered).await;
+    stub.commit(entries(), vec![]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = boot(Some(1));
+    let running = Running::start_on(&stub, folder.path(), Arc::clone(&first));
+    let kept = folder.path().join("lease");
+    running.until("a lease on disk", |_| kept.exists()).await;
+    stub.network.send_replace(Network::Down);
+    running.stop().await;
+
+    let running = Running::start_on(&stub, folder.path(), Arc::clone(&first));
+    running
+        .until("its table", |it| it.table != TableState::Missing)
+        .await;
+    assert_eq!(running.card(Direction::In).await, Answer::Granted);
+    first.leap(Duration::from_secs(LEASE));
+    assert_eq!(
+        running.card(Direction::In).await,
+        Answer::Refused(Reason::CutOff)
+    );
+    running.stop().await;
+
+    // The clock of another start says little: how long ago anything was, it does not tell.
+    for (what, boot) in [("another start", boot(Some(2))), ("not told", boot(None))] {
+        let running = Running::start_on(&stub, folder.path(), boot);
+        running
+            .until("its table", |it| it.table != TableState::Missing)
+            .await;
+        assert_eq!(
+            running.card(Direction::In).await,
+            Answer::Refused(Reason::CutOff),
+            "{what}"
+        );
+        running.stop().await;
+    }
 }

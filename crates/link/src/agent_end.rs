@@ -128,7 +128,8 @@ pub enum Output {
 pub enum Testimony {
     /// Those of tables before the one it has, which that one says nothing later about.
     WhatIsHeld,
-    /// All that stand: the table is of another epoch than the server's.
+    /// All that stand: the table is of another epoch than the server's, or a whole one was asked for
+    /// whatever there is.
     Everything,
 }
 
@@ -517,8 +518,9 @@ impl AgentEnd {
             outputs.append(&mut self.welcome);
             // Before anything that could have the server rely on this agent.
             outputs.push(Output::Testify(match self.in_force {
-                Some(held) if Some(held.epoch) != self.epoch => Testimony::Everything,
-                Some(_) | None => Testimony::WhatIsHeld,
+                Some(held) if Some(held.epoch) == self.epoch => Testimony::WhatIsHeld,
+                // Whatever there is in memory, of whichever epoch, was not offered.
+                Some(_) | None => Testimony::Everything,
             }));
             // The last acknowledgement may have been lost with the last connection.
             outputs.extend(self.acknowledge());

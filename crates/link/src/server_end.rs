@@ -25,19 +25,33 @@ use crate::message::{
 use crate::question::{digest_of, verified};
 use crate::{HEARTBEAT, PROTOCOL, SILENCE};
 
-/// How many tables may be sent ahead of the last acknowledgement.
-const AHEAD: usize = 32;
 /// How many questions may wait for their answers.
 pub const QUESTIONS: usize = 32;
-/// How many bytes of changes may be under way before the next are read.
-const AHEAD_BYTES: usize = 512 * 1024;
 /// How many bytes of entries one delta may have. What is more goes as a whole table.
 const DELTA_BYTES: usize = 512 * 1024;
-/// How many bytes of entries go into one part of a whole table: a refusal waits for no more than
-/// [`PARTS_AHEAD`] of them.
-const PART_BYTES: usize = 64 * 1024;
-/// How many parts of a whole table may be under way.
-const PARTS_AHEAD: u64 = 4;
+
+/// How much may be under way to an agent: a refusal waits behind no more than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many tables may be sent ahead of the last acknowledgement.
+    pub tables: usize,
+    /// How many bytes of changes may be under way before the next are read.
+    pub change_bytes: usize,
+    /// How many bytes of entries go into one part of a whole table.
+    pub part_bytes: usize,
+    /// How many parts of a whole table may be under way.
+    pub parts: u64,
+}
+
+impl Pace {
+    /// That of servers.
+    pub const ORDINARY: Self = Self {
+        tables: 32,
+        change_bytes: 512 * 1024,
+        part_bytes: 64 * 1024,
+        parts: 4,
+    };
+}
 
 /// How many refusals may be sent ahead at once.
 pub const OVERTAKING_AT_ONCE: usize = 256;
@@ -260,6 +274,7 @@ type Early = (Acknowledgement, Vec<u8>, [u8; 64]);
 #[derive(Clone, Debug)]
 pub struct ServerEnd {
     phase: Phase,
+    pace: Pace,
     agent: Agent,
     store: StoreId,
     epoch: Epoch,
@@ -314,6 +329,7 @@ impl ServerEnd {
     ) -> Self {
         Self {
             phase: Phase::Greeting,
+            pace: Pace::ORDINARY,
             agent,
             store,
             epoch,
@@ -339,6 +355,13 @@ impl ServerEnd {
             heard_at: now,
             said_at: now,
         }
+    }
+
+    /// The same, with another pace.
+    #[must_use]
+    pub const fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
     }
 
     /// Takes an input at an instant.
@@ -663,7 +686,10 @@ impl ServerEnd {
             return Vec::new();
         }
         let bytes: usize = self.ahead.iter().map(|ahead| ahead.bytes).sum();
-        if self.sending.is_some() || self.ahead.len() >= AHEAD || bytes >= AHEAD_BYTES {
+        if self.sending.is_some()
+            || self.ahead.len() >= self.pace.tables
+            || bytes >= self.pace.change_bytes
+        {
             return self.read_refusals();
         }
         self.reading = Some(Reading::Table);
@@ -794,7 +820,7 @@ impl ServerEnd {
                 let bytes = puts.iter().map(Vec::len).sum();
                 self.sent = None;
                 self.sending = Some(Sending {
-                    left: parts(puts).collect(),
+                    left: parts(puts, self.pace.part_bytes).collect(),
                     table: (revision, hash),
                     bytes,
                 });
@@ -825,7 +851,7 @@ impl ServerEnd {
         let mut outputs = Vec::new();
         if let Some(mut sending) = self.sending.take() {
             let (sent, arrived) = &mut self.parts;
-            while *sent - *arrived < PARTS_AHEAD
+            while *sent - *arrived < self.pace.parts
                 && let Some(puts) = sending.left.pop_front()
             {
                 *sent += 1;
@@ -881,11 +907,14 @@ impl ServerEnd {
 }
 
 /// Splits entries so that each part fits a frame.
-fn parts(puts: Vec<Vec<u8>>) -> impl Iterator<Item = Vec<minicbor::bytes::ByteVec>> {
+fn parts(
+    puts: Vec<Vec<u8>>,
+    part_bytes: usize,
+) -> impl Iterator<Item = Vec<minicbor::bytes::ByteVec>> {
     let mut parts: Vec<Vec<minicbor::bytes::ByteVec>> = Vec::new();
     let mut bytes = usize::MAX;
     for put in puts {
-        if bytes.saturating_add(put.len()) > PART_BYTES
+        if bytes.saturating_add(put.len()) > part_bytes
             || parts.last().is_some_and(|part| part.len() >= LIST_LIMIT)
         {
             parts.push(Vec::new());

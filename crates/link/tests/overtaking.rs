@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     reason = "a test that cannot be set up has failed"
 )]
 
@@ -226,7 +225,7 @@ impl<'k> Pair<'k> {
     }
 
     /// Brings the server all that the agent said.
-    fn to_the_server(&mut self) {
+    fn reach_server(&mut self) {
         while let Some(message) = self.to_server.pop_front() {
             let message = ToServer::decode(&message.encode()).expect("own encoding");
             self.tell_server(server_end::Input::Message(message));
@@ -234,7 +233,7 @@ impl<'k> Pair<'k> {
     }
 
     /// Brings the agent the next so many messages. Says which kinds they were.
-    fn to_the_agent(&mut self, count: usize) -> Vec<&'static str> {
+    fn reach_agent(&mut self, count: usize) -> Vec<&'static str> {
         let mut kinds = Vec::new();
         for _ in 0..count {
             let Some(message) = self.to_agent.pop_front() else {
@@ -269,16 +268,16 @@ impl<'k> Pair<'k> {
 /// The whole table is on its way, its first parts unread.
 fn under_way(keys: &Authority) -> Pair<'_> {
     let mut pair = Pair::greeted(keys, Some(small()));
-    pair.to_the_server();
+    pair.reach_server();
     // Welcome and history; then it acknowledges what it has, and asks for its lease.
-    assert_eq!(pair.to_the_agent(2), ["other", "other"]);
-    pair.to_the_server();
+    assert_eq!(pair.reach_agent(2), ["other", "other"]);
+    pair.reach_server();
     assert_eq!(pair.believed, []);
     // It wants to be renewed; every refusal so far has to be there first.
     assert_eq!(pair.refusals, Some(Revision::new(1)));
     pair.refuse(Vec::new(), 6_000);
     assert_eq!(
-        pair.to_the_agent(usize::MAX),
+        pair.reach_agent(usize::MAX),
         ["begin", "part", "part", "part", "part", "renewed"]
     );
     assert_eq!(pair.leases, 1, "long before the table is there");
@@ -293,9 +292,9 @@ fn a_refusal_is_followed_and_confirmed_before_the_table_that_it_overtakes() {
     pair.tell_server(server_end::Input::Woken);
     let refusals = vec![refusal(4, 6_001), ruling(5, Ruled::Removed, 6_002, EPOCH)];
     pair.refuse(refusals.clone(), 6_002);
-    assert_eq!(pair.to_the_agent(1), ["overtake"]);
+    assert_eq!(pair.reach_agent(1), ["overtake"]);
     assert_eq!(pair.held, refusals);
-    pair.to_the_server();
+    pair.reach_server();
     assert_eq!(pair.believed, [], "not durable yet");
     // The first of both is durable, beside the old table; then the second.
     for overtaken in [1, 2] {
@@ -304,7 +303,7 @@ fn a_refusal_is_followed_and_confirmed_before_the_table_that_it_overtakes() {
             overtaken,
         });
     }
-    pair.to_the_server();
+    pair.reach_server();
     let refused = vec![Revision::new(6_001)];
     let old = (Revision::new(1), Revision::ZERO, refused.clone());
     assert_eq!(pair.believed, [old.clone(), old], "a removal is not");
@@ -313,17 +312,17 @@ fn a_refusal_is_followed_and_confirmed_before_the_table_that_it_overtakes() {
     // A question in the middle is answered behind a refusal of before, and before the end.
     pair.tell_agent_at(agent_end::Input::Tick, NOW + Duration::from_secs(4));
     pair.tell_server(server_end::Input::Woken);
-    pair.to_the_server();
+    pair.reach_server();
     pair.refuse(vec![refusal(6, 6_003)], 6_003);
     if pair.refusals.is_some() {
         pair.refuse(Vec::new(), 6_004);
     }
     let mut kinds = Vec::new();
     while pair.becomes.is_empty() {
-        let came = pair.to_the_agent(1);
+        let came = pair.reach_agent(1);
         assert!(!came.is_empty(), "it goes on: {kinds:?}");
         kinds.extend(came);
-        pair.to_the_server();
+        pair.reach_server();
     }
     let at = |kind| kinds.iter().position(|it| *it == kind).expect(kind);
     assert!(
@@ -340,7 +339,7 @@ fn a_refusal_is_followed_and_confirmed_before_the_table_that_it_overtakes() {
         held: becomes,
         overtaken: 3,
     });
-    pair.to_the_server();
+    pair.reach_server();
     let refused = vec![Revision::new(6_001), Revision::new(6_003)];
     assert_eq!(pair.believed, [(WHOLE, WHOLE, refused)]);
     let later = Held {
@@ -370,23 +369,23 @@ fn a_refusal_is_followed_and_confirmed_before_the_table_that_it_overtakes() {
 fn no_more_parts_are_under_way_than_were_not_said_to_have_arrived() {
     let keys = keys();
     let mut pair = Pair::greeted(&keys, None);
-    pair.to_the_server();
-    pair.to_the_agent(2);
-    pair.to_the_server();
+    pair.reach_server();
+    pair.reach_agent(2);
+    pair.reach_server();
     assert_eq!(pair.refusals, None, "there is nobody whom it could refuse");
     let mut most = 0;
     while pair.becomes.is_empty() {
         let parts = |message: &&ToAgent| matches!(message, ToAgent::SnapshotPart { .. });
         most = most.max(pair.to_agent.iter().filter(parts).count());
-        assert_eq!(pair.to_the_agent(1).len(), 1);
-        pair.to_the_server();
+        assert_eq!(pair.reach_agent(1).len(), 1);
+        pair.reach_server();
     }
     assert_eq!(most, 4);
     assert_eq!(pair.leases, 0);
     // One that counts parts that were never sent, or counts them twice, is not an agent.
     for parts in [0, 4_000] {
         let mut pair = under_way(&keys);
-        pair.to_the_server();
+        pair.reach_server();
         let arrived = ToServer::Arrived { parts };
         pair.tell_server(server_end::Input::Message(arrived));
         assert_eq!(pair.closed, Some(RefusalCode::Protocol));

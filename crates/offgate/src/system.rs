@@ -1,10 +1,10 @@
 //! The real clock and the real randomness. Everything else takes them as parameters, so this is
 //! the only file in the project that asks the operating system for either.
 
-use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use offgate_core::parameters::{Boot, Clock, Randomness, Timestamp, Uptime};
+use offgate_agent::clock::{BootClock as _, KernelBootClock};
+use offgate_core::parameters::{Clock, Randomness, Timestamp, Uptime};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// The clock of this machine.
@@ -29,25 +29,11 @@ impl Clock for SystemClock {
     }
 
     fn uptime(&self) -> Option<Uptime> {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).ok()?;
-        let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
         Some(Uptime {
-            boot: this_boot()?,
-            since: Duration::new(seconds, nanoseconds),
+            boot: KernelBootClock.boot()?,
+            since: KernelBootClock.now(),
         })
     }
-}
-
-/// Which start of this machine it is, as Linux tells (`random(4)`).
-fn this_boot() -> Option<Boot> {
-    static BOOT: OnceLock<Option<Boot>> = OnceLock::new();
-    *BOOT.get_or_init(|| {
-        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        let digits = text.trim().replace('-', "");
-        let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).ok()?;
-        Some(Boot(bytes.try_into().ok()?))
-    })
 }
 
 /// The operating system's randomness.

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use offgate_agent::clock::BootClock;
 use offgate_agent::pieces::{
-    Book, Changed, DiskState, Durable, Found, Judge, Keep, RETRY, Surroundings, TableFiles,
-    Witness, Written, beside, delta, hold, rebuild, whole,
+    Book, Changed, DiskState, Durable, Found, Judge, Keep, KeptLease, RETRY, Surroundings,
+    TableFiles, Witness, Written, beside, delta, hold, rebuild, whole,
 };
 use offgate_agent::reader::Answer;
 use offgate_agent::strike::Strike;
 use offgate_core::agent::HashKey;
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, CredentialId, DoorId};
-use offgate_core::parameters::{Clock, Epoch, Timestamp};
+use offgate_core::parameters::{Boot, Clock, Epoch, Timestamp};
 use offgate_core::place::Direction;
 use offgate_core::table::Table;
 use offgate_core::table::admission::{Holder, Presented, Reason};
@@ -214,6 +214,13 @@ impl Agent {
         seen.map_or(0, |seen| seen.size)
     }
 
+    /// Which start of its machine it is.
+    fn this_boot(&self) -> Boot {
+        let mut boot = [0; 16];
+        boot[..8].copy_from_slice(&self.booted_at.to_be_bytes());
+        Boot(boot)
+    }
+
     /// Whether it is connected and has nothing to write.
     pub(crate) fn is_at_ease(&self) -> bool {
         self.process.as_ref().is_some_and(|process| {
@@ -263,7 +270,7 @@ impl World {
             return;
         }
         let boot = agent.boot(now, time);
-        let (files, found) =
+        let (mut files, found) =
             TableFiles::open_with(agent.folder.clone(), LOG_BYTES).expect("a folder");
         let (table, contents) = match found {
             Found::Table(contents) => {
@@ -280,9 +287,16 @@ impl World {
             table: table_kept,
             beside: 0,
         };
+        let heard = contents
+            .as_ref()
+            .and_then(|contents| files.lease(agent.this_boot(), contents));
         let mut durable = Durable::UpTo(Written::default());
         let book = Book::open(files, contents, &mut |said| durable = said);
         let mut judge = Judge::new(table, agent.surroundings());
+        if let Some(heard) = heard {
+            judge.renewed(heard);
+            self.counters.leases_outlived += 1;
+        }
         match fault {
             Some(Fault::LeaseAfreshAtBoot) => judge.renewed(boot),
             Some(Fault::SavedClockTrusted) => {
@@ -295,7 +309,7 @@ impl World {
         let witness = Witness::open(Box::new(agent.folder.clone())).expect("a folder");
         agent.processes += 1;
         let number = agent.processes;
-        agent.heard = None;
+        agent.heard = heard;
         agent.process = Some(Process {
             number,
             judge,
@@ -500,6 +514,7 @@ impl World {
             let boot = agent.boot(now, time);
             let about = About::door(agent.doors[0]);
             let hash_key = agent.hash_key;
+            let this_boot = agent.this_boot();
             let Some(process) = &mut agent.process else {
                 return;
             };
@@ -594,7 +609,12 @@ impl World {
                     };
                     process.judge.renewed(from);
                     agent.heard = Some(from);
+                    process.waiting.push_back(Keep::Lease(KeptLease {
+                        boot: this_boot,
+                        asked_at: from,
+                    }));
                     self.is_heard_by(a, connection);
+                    self.disk_goes_on(a);
                 }
                 Output::ServerTime(server) => process.judge.told(server),
                 Output::Doors(_) => link.greeted = true,
@@ -653,7 +673,7 @@ impl World {
                 Keep::Beside(refusals) if process.newest.table.is_some() => {
                     process.newest.beside += refusals.len() as u64;
                 }
-                Keep::Beside(_) => {}
+                Keep::Beside(_) | Keep::Lease(_) => {}
             }
             newest = process.newest;
             process.waiting.push_back(keep);

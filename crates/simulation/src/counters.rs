@@ -52,6 +52,8 @@ counters! {
     overtaken
     /// Agents that went down with a refusal that overtook something on its way to the disk.
     down_during_overtaking
+    /// Leases that outlived a process.
+    leases_outlived
     /// Power cuts of agents.
     power_cuts
     /// Renewals that were asked for while tables were sent that are not acknowledged.

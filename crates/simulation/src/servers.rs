@@ -16,7 +16,7 @@ use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{RulingEntry, TableHash};
 use offgate_link::frame;
 use offgate_link::message::{ToAgent, ToServer};
-use offgate_link::server_end::{self, Input, Output, ServerEnd, Table};
+use offgate_link::server_end::{self, Input, Output, Pace, ServerEnd, Table};
 use offgate_store::engine::Heard;
 use offgate_store::{CarriedOut, Outcome, StoreSigner as _};
 
@@ -78,6 +78,14 @@ impl Node {
         }
     }
 }
+
+/// So little is under way to an agent here that refusals overtake even small tables.
+const PACE: Pace = Pace {
+    tables: 4,
+    change_bytes: 1_000,
+    part_bytes: 300,
+    parts: 2,
+};
 
 impl World {
     /// In which life the store behind a connection is: it has one more after each restore.
@@ -156,7 +164,7 @@ impl World {
 
     /// A conversation begins, if the agent's key is accepted.
     fn begins(&mut self, number: u64, a: usize, n: usize) -> bool {
-        let (time, uptime) = (self.server_time(), self.uptime());
+        let (time, uptime, fault) = (self.server_time(), self.uptime(), self.fault);
         let elapsed = self.elapsed();
         let id = self.agents[a].id;
         let key = self.agents[a].key.public();
@@ -177,7 +185,13 @@ impl World {
             addresses: ServerAddresses::default(),
         };
         let identity = node.books.identity();
-        let end = ServerEnd::new(who, identity.store, identity.epoch, time, Duration::ZERO);
+        // Where little is under way, what is sent late is soon not missing any more.
+        let pace = match fault {
+            Some(Fault::RenewalAhead) => Pace::ORDINARY,
+            _ => PACE,
+        };
+        let end = ServerEnd::new(who, identity.store, identity.epoch, time, Duration::ZERO)
+            .with_pace(pace);
         // Each agent has one conversation at most, the newest.
         let older: Vec<u64> = node
             .talks
@@ -312,14 +326,15 @@ impl World {
                         }
                         _ => {}
                     }
-                    let is_table = matches!(
+                    let is_change = matches!(
                         message,
-                        ToAgent::Delta { .. }
+                        ToAgent::Overtake { .. }
+                            | ToAgent::Delta { .. }
                             | ToAgent::SnapshotBegin { .. }
                             | ToAgent::SnapshotPart { .. }
                             | ToAgent::SnapshotEnd { .. }
                     );
-                    if is_table && self.has(Fault::RenewalAhead) {
+                    if is_change && self.has(Fault::RenewalAhead) {
                         let bytes = message.encode();
                         self.after(SECOND / 2, Event::SendDown(number, bytes));
                     } else {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use offgate_simulation::{Fault, Telling, run};
 
 /// Within how many seeds every fault must be noticed.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 400;
 /// How many at once.
 const THREADS: usize = 2;
 

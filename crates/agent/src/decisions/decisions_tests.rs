@@ -123,7 +123,7 @@ impl Doorway {
             strike: Arc::clone(&strike) as Arc<dyn Strike>,
             record: recorder.clone().hand_over(),
         };
-        let (decisions, _) = Decisions::start(table, surroundings).expect("a thread");
+        let (decisions, _) = Decisions::start(table, None, surroundings).expect("a thread");
         boot.set(1_000);
         wall.set(5_000_000);
         Self {

@@ -27,7 +27,7 @@ pub struct Judge {
     /// None: there is none that could be trusted, and every way in refuses.
     table: Option<Table>,
     /// When the last renewal that was answered had been asked for, by the boot clock. None after
-    /// every start: what was heard before it counts for nothing.
+    /// every start of the machine: what was heard before it counts for nothing.
     heard: Option<Duration>,
     trust: WallTrust,
     disk: DiskState,

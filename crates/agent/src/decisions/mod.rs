@@ -149,13 +149,19 @@ pub(crate) struct Decisions {
 }
 
 impl Decisions {
-    /// Starts the thread with the table from disk. It ends when the last [`Decisions`] is gone.
+    /// Starts the thread with the table from disk, and when the process before
+    /// this one had last heard the server, where that counts still. It ends when
+    /// the last [`Decisions`] is gone.
     pub(crate) fn start(
         table: Option<Table>,
+        heard: Option<Duration>,
         surroundings: Surroundings,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (requests, waiting) = sync_channel(WAITING);
-        let judge = Judge::new(table, surroundings);
+        let mut judge = Judge::new(table, surroundings);
+        if let Some(heard) = heard {
+            judge.renewed(heard);
+        }
         let thread = std::thread::Builder::new()
             .name("decisions".to_owned())
             .spawn(move || run(judge, &waiting))?;

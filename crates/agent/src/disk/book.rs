@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Disk;
 use super::frame::{RowChange, apply};
+use super::lease_file::KeptLease;
 use super::snapshot::{Contents, Position, Rows};
 use super::table_files::{Added, NotDurable, TableFiles};
 use crate::decisions::DiskState;
@@ -28,6 +29,8 @@ pub enum Keep {
     Snapshot(Contents),
     /// Refusals stand beside the table.
     Beside(Vec<RowChange>),
+    /// The lease was renewed for everything that was handed over so far.
+    Lease(KeptLease),
 }
 
 /// How much of what was handed over is on disk.
@@ -105,6 +108,12 @@ impl<D: Disk> Book<D> {
     /// Writes what was handed over.
     pub fn write(&mut self, what: Keep, tell: &mut dyn FnMut(Durable)) {
         let added = match what {
+            Keep::Lease(lease) => {
+                if let (DiskState::Works, Some(position)) = (self.state, &self.to.table) {
+                    self.files.keep_lease(lease, position, &self.rows);
+                }
+                return;
+            }
             Keep::Delta { to, changes } => {
                 self.to.table = Some(to);
                 if changes.iter().any(|change| change.entry.is_none()) {
@@ -174,6 +183,7 @@ impl<D: Disk> Book<D> {
             Err(NotDurable(error)) => {
                 tracing::error!(%error, "the table is not durable; writing all of it anew");
                 tell(Durable::Failing);
+                self.files.forget_lease();
                 DiskState::Fails
             }
         };

@@ -63,7 +63,7 @@ impl Keeper {
                 Keep::Beside(refusals) if newest.table.is_some() => {
                     newest.beside += refusals.len() as u64;
                 }
-                Keep::Beside(_) => {}
+                Keep::Beside(_) | Keep::Lease(_) => {}
             }
         }
         let mut durable = self.durable.clone();

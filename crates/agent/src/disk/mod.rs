@@ -16,7 +16,7 @@
 //! | generation | 8 |
 //! | position: store 16, epoch 8 + 16, revision 8, table hash 32 | 80 |
 //! | number of rows | 4 |
-//! | rows: kind 1 (`ff`: a refusal of an earlier table, which no log frame names), id 16, length 4, entry | |
+//! | rows: kind 1 (`ff`: a refusal that stands beside the table), id 16, length 4, entry | |
 //! | BLAKE3 of everything before | 32 |
 //!
 //! | log | bytes |
@@ -29,9 +29,12 @@
 //! | frame | bytes |
 //! |---|---|
 //! | payload length 4, revision 8, generation 8, BLAKE3 of these 20 bytes cut to 4 | 24 |
-//! | payload: position 80, number of changes 4, changes: kind 1, id 16, length 4 (`ffffffff`: the entry goes), entry | |
+//! | payload: position 80, number of changes 4, changes: kind 1 (`ff` as above), id 16, length 4 (`ffffffff`: the entry goes), entry | |
 //! | BLAKE3 of (chain, header, payload) cut to 16: the next chain | 16 |
 //! | `a5`: never zero, so that the last written byte of a frame can be told from the zeros behind it | 1 |
+//!
+//! Beside them `lease` has when the server was last heard, for the next process within one start of
+//! the machine: see [`lease_file`].
 //!
 //! What was acknowledged must not be lost silently, so a bad frame at the end of a log is taken
 //! for a torn write only where its bytes stop before its end and zeros follow; a frame that was
@@ -41,6 +44,7 @@ pub(crate) mod book;
 mod bytes;
 pub(crate) mod frame;
 pub(crate) mod keeper;
+pub(crate) mod lease_file;
 mod log_file;
 mod real;
 pub(crate) mod snapshot;

@@ -1,8 +1,12 @@
 //! The generations of the table on disk: opening them, adding to the log, starting a new one.
 
 use std::io;
+use std::time::Duration;
+
+use offgate_core::parameters::Boot;
 
 use super::frame::{self, Chain, RowChange};
+use super::lease_file::{self, KeptLease};
 use super::log_file::{self, FIRST_FRAME, Header, OpenedLog, Tail};
 use super::snapshot::{self, Contents, Position, Rows};
 use super::{Disk, DiskFile};
@@ -148,6 +152,22 @@ impl<D: Disk> TableFiles<D> {
     #[cfg(test)]
     fn holds(&self, position: &Position) -> bool {
         self.log.is_some() && self.end.is_some_and(|end| end.position == *position)
+    }
+
+    /// Keeps the lease for the next process: what is in force is durable up to `position`.
+    pub(crate) fn keep_lease(&mut self, lease: KeptLease, position: &Position, rows: &Rows) {
+        lease_file::keep(&mut self.disk, lease, position, rows);
+    }
+
+    /// Takes the lease away that was kept.
+    pub(crate) fn forget_lease(&mut self) {
+        lease_file::forget(&mut self.disk);
+    }
+
+    /// When the server was last heard since this start of the machine, if these contents, which were
+    /// found, have everything that was in force then.
+    pub fn lease(&mut self, boot: Boot, contents: &Contents) -> Option<Duration> {
+        lease_file::read(&mut self.disk, boot, contents)
     }
 
     /// Whether the log is so full that the table should be written anew, at leisure.
