@@ -10,11 +10,14 @@ use crate::agents::House;
 use crate::mail::{post_office, set_up};
 use crate::support::{Running, get, post, wait_until};
 
-/// A program that listens on this machine, and the bodies that it was sent with their signatures.
-fn listener() -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+/// Signatures and the bodies that were signed.
+type Heard = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// A program that listens on this machine, and what it was sent.
+fn listener() -> (String, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let heard: Arc<Mutex<Vec<_>>> = Arc::default();
+    let heard = Heard::default();
     let hearing = Arc::clone(&heard);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
