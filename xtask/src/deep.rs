@@ -18,7 +18,7 @@ struct Proof {
     test: &'static [&'static str],
 }
 
-const PROOFS: [Proof; 4] = [
+const PROOFS: [Proof; 5] = [
     Proof {
         what: "Server and agents killed at random moments",
         variable: "OFFGATE_DEEP_KILLS",
@@ -30,6 +30,12 @@ const PROOFS: [Proof; 4] = [
         variable: "OFFGATE_DEEP_SEEDS",
         size: "20000",
         test: &["test", "-p", "offgate-link", "--test", "link"],
+    },
+    Proof {
+        what: "Server, doors and network by seed, everything going wrong",
+        variable: "OFFGATE_SIMULATION_SEEDS",
+        size: "20000",
+        test: &["test", "-p", "offgate-simulation", "--test", "seeds"],
     },
     Proof {
         what: "Generated sequences of commands against the rules",
@@ -44,6 +50,23 @@ const PROOFS: [Proof; 4] = [
         test: &["test", "-p", "offgate-core", "--test", "door_side"],
     },
 ];
+
+/// Runs so many seeds of the simulation, and says how often each situation came up.
+pub(crate) fn simulate(seeds: &str) -> anyhow::Result<()> {
+    let arguments = [
+        "test",
+        "--workspace",
+        "--locked",
+        "--test",
+        "seeds",
+        "--",
+        "--nocapture",
+    ];
+    run(
+        "the simulation by seed",
+        cargo(&arguments).env("OFFGATE_SIMULATION_SEEDS", seeds),
+    )
+}
 
 /// Runs every proof, then writes down what came of it.
 pub(crate) fn run_all() -> anyhow::Result<()> {

@@ -19,6 +19,7 @@ cargo xtask test    everything the tests need on a fresh machine, then every tes
 cargo xtask check   format, lints, licences and sources of dependencies, documentation
 cargo xtask ci      check, then test: what must hold before a change is taken
 cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md
+cargo xtask deep --seeds [N]  the simulation by a million seeds, or so many; says how many a second
 cargo xtask bench [NAME…]  ratios to what the machine can do; kept in docs/performance.md
 cargo xtask pictures  the documentation's pictures, taken anew by the browser tests";
 
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["ci"] => check().and_then(|()| test()),
         ["deep"] => deep::run_all(),
+        ["deep", "--seeds"] => deep::simulate("1000000"),
+        ["deep", "--seeds", seeds] => deep::simulate(seeds),
         ["bench", names @ ..] => bench::run_named(names),
         ["pictures"] => pictures::take(),
         ["help" | "--help" | "-h"] => {

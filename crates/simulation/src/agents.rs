@@ -84,8 +84,6 @@ struct Link {
     greeted: bool,
     /// How many refusals were put beside the table on connections before this one.
     before: u64,
-    /// Whom the refusals that overtook something on this connection are about.
-    overtaken: BTreeSet<[u8; 16]>,
 }
 
 /// The program while it runs.
@@ -412,7 +410,6 @@ impl World {
                 decoder: frame::Decoder::default(),
                 greeted: false,
                 before,
-                overtaken: BTreeSet::new(),
             });
         }
         self.agent_does(a, outputs);
@@ -556,12 +553,11 @@ impl World {
                     }
                 }
                 Output::Hold(refusals) => {
-                    link.overtaken
-                        .extend(refusals.iter().map(|refusal| *refusal.subject));
                     let rows = beside(&refusals);
                     self.counters.overtaken += refusals.len() as u64;
                     process.judge.hold(refusals);
                     self.keep(a, Keep::Beside(rows));
+                    self.is_overtaken(a);
                 }
                 Output::Replace(changes) => {
                     let rulings = rulings_of(&changes.puts);
@@ -574,12 +570,6 @@ impl World {
                                 Some(Fault::OlderAdmissionLifts) => {
                                     self.replace_forgetting(a, *table, |table, held| {
                                         !is_admitted(table, held)
-                                    })
-                                }
-                                Some(Fault::OvertakingDropped) => {
-                                    let overtaken = link.overtaken.clone();
-                                    self.replace_forgetting(a, *table, |_, held| {
-                                        !overtaken.contains(&*held.subject)
                                     })
                                 }
                                 _ => process.judge.replace(*table),

@@ -509,7 +509,7 @@ impl World {
                     Expected::Whatever,
                 )
             }
-            95..=97 => {
+            95..=96 => {
                 let user = (*self.random.pick(&present)?).clone();
                 let policies = match self.random.below(3) {
                     0 => BTreeSet::new(),
@@ -525,13 +525,14 @@ impl World {
                     policies,
                 }
             }
-            98 => {
+            97 => {
                 let name = "Newcomer";
                 self.create(name)
             }
             _ => {
                 if n == STORE && self.people.importing == 0 && present.len() < 60 {
-                    self.people.importing = self.random.between(20, 60);
+                    self.people.importing = self.random.between(40, 60);
+                    self.import_is_slow_somewhere();
                     let number = self.people.importing;
                     self.after(0, Event::Import(number));
                     self.tell(About::ALL, || {
@@ -543,8 +544,29 @@ impl World {
         })
     }
 
-    pub(crate) fn is_importing(&self) -> bool {
-        self.people.importing > 0
+    /// Somebody is refused while an import is under way.
+    pub(crate) fn refuse_somebody(&mut self) {
+        let memory = self.nodes[STORE].books.memory();
+        let active: Vec<UserId> = memory
+            .users
+            .values()
+            .filter_map(|record| match record {
+                UserRecord::Present(user) if user.standing == Standing::Active => Some(user.id),
+                UserRecord::Present(_) | UserRecord::Removed(_) => None,
+            })
+            .collect();
+        if let Some(user) = self.random.pick(&active).copied()
+            && !self.weather.calm
+        {
+            let id = self.id(CommandId::from_bytes);
+            let command = Command::DeactivateUser {
+                user,
+                reason: DeactivationReason::Other,
+                note: None,
+                employment_ended_at: None,
+            };
+            self.ask(id, command);
+        }
     }
 
     /// The next person of an import.

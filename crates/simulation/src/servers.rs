@@ -57,7 +57,7 @@ pub(crate) struct Talk {
     /// The head of the agent's table when it was last looked at.
     head: Option<Revision>,
     /// The table that the agent has once it has applied all that was sent.
-    sent: Option<(Revision, TableHash)>,
+    pub(crate) sent: Option<(Revision, TableHash)>,
     /// Whether it has acknowledged anything here.
     pub(crate) settled: bool,
 }
@@ -131,6 +131,17 @@ impl World {
                 let soon = self.random.below(500 * MILLI);
                 self.after(soon, Event::AgentCut(number));
             }
+        }
+    }
+
+    /// A broken server sends what it held back, if the connection still stands there.
+    pub(crate) fn sends_late(&mut self, number: u64, bytes: &[u8]) {
+        if self
+            .connections
+            .get(&number)
+            .is_some_and(|it| it.server_open)
+        {
+            self.send_down(number, bytes);
         }
     }
 
@@ -449,7 +460,7 @@ impl World {
 
     /// Takes over what the store has forgotten of what an agent shows, if the store sealed it.
     fn take_over(&mut self, n: usize, agent: AgentId, shown: &[RulingEntry]) -> bool {
-        if self.has(Fault::TestimonyIgnored) || self.has(Fault::OlderAdmissionLifts) {
+        if self.fault.is_some_and(Fault::ignores_testimony) {
             return true;
         }
         let store = self.nodes[n].books.identity().store;

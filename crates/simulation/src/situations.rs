@@ -432,8 +432,17 @@ impl World {
             return;
         }
         let round_trip = 2 * (agent.line.latency + JITTER);
-        // What was sent before and is still to be written comes first.
-        let before = if self.is_importing() { 40 } else { 10 };
+        // What was sent before and is still to be written comes first: nothing, or while people are
+        // imported as many tables as may be under way.
+        let sent = agent.connection().and_then(|number| {
+            let talk = self.nodes[STORE].talks.get(&number)?;
+            Some(talk.sent?.0)
+        });
+        let before = if books.acknowledged(agent.id) >= sent {
+            3
+        } else {
+            36
+        };
         let writes = before * agent.disk_takes;
         let bound = round_trip + writes + 20 * MILLI;
         self.after(bound, Event::Owed(a, self.now, revision.number()));
@@ -516,6 +525,26 @@ impl World {
             let line = &mut self.agents[a].line;
             (line.no_way_up_before, line.no_way_down_before) = (until, until);
             self.tell_at(a, |name| format!("nothing gets to or from {name} for long"));
+        }
+    }
+
+    /// An import begins: at some door the disk cannot follow, so that refusals have to overtake.
+    pub(crate) fn import_is_slow_somewhere(&mut self) {
+        let a = self.any_agent();
+        self.is_troubled(a);
+        self.agents[a].disk_slow_before = self.now + 6 * SECOND;
+        for delay in [900, 1_300, 2_000] {
+            self.after(delay * MILLI, Event::Refuse);
+        }
+    }
+
+    /// A refusal overtook something: the worst moment to lose power.
+    pub(crate) fn is_overtaken(&mut self, a: usize) {
+        if !self.weather.calm && self.random.one_in(2) {
+            self.is_troubled(a);
+            let process = self.agents[a].process_number();
+            let soon = self.random.below(1_500) * MILLI;
+            self.after(soon, Event::PowerCut(a, process));
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use offgate_core::id::{DoorId, UserId};
 
 /// How many lines are told.
-const LINES: usize = 90;
+const LINES: usize = 60;
 
 /// Whom and what a line is about; nobody in particular concerns everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

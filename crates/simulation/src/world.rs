@@ -73,6 +73,8 @@ pub(crate) enum Event {
     PowerCut(usize, u64),
     /// Something goes wrong with this agent's network.
     CutNow(usize),
+    /// Somebody is refused while an import is under way.
+    Refuse,
     /// A broken server sends what it held back.
     SendDown(u64, Vec<u8>),
     /// Nothing gets through to an agent until then.
@@ -258,7 +260,8 @@ impl World {
             Event::Trouble => self.trouble(),
             Event::PowerCut(agent, process) => self.power_cut_of(agent, process),
             Event::CutNow(agent) => self.cut_now(agent),
-            Event::SendDown(connection, bytes) => self.send_down(connection, &bytes),
+            Event::Refuse => self.refuse_somebody(),
+            Event::SendDown(connection, bytes) => self.sends_late(connection, &bytes),
             Event::CutOff(agent, until) => self.is_cut_off(agent, until),
             Event::Owed(agent, process, revision) => self.is_owed(agent, process, revision),
             Event::CopyEnds => self.copy_ends(),

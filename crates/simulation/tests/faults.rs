@@ -19,15 +19,6 @@ fn noticed(fault: Fault) -> Option<(u64, String)> {
     (0..SEEDS).find_map(|seed| {
         let ran = run(seed, Some(fault), Telling::Silent);
         let words = ran.broken?;
-        if std::env::var("OFFGATE_SIMULATION_WHOLE").is_ok_and(|it| it == format!("{fault:?}")) {
-            println!("{}", run(seed, Some(fault), Telling::Story).story);
-            println!(
-                "{}",
-                run(seed, Some(fault), Telling::Story)
-                    .broken
-                    .unwrap_or_default()
-            );
-        }
         Some((seed, words.lines().next().unwrap_or_default().to_owned()))
     })
 }

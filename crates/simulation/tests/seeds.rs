@@ -46,18 +46,26 @@ fn every_promise_holds_for_every_seed() {
             fail(seed);
         }
     }
+    let open: Vec<u64> = include_str!("open-seeds.txt")
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        .collect();
     let (next, begun) = (AtomicU64::new(first), Instant::now());
     let work = || {
-        let mut counters = Counters::default();
+        let (mut counters, mut broken) = (Counters::default(), None);
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= first + count {
-                return (counters, None);
+                return (counters, broken);
+            }
+            if open.contains(&seed) {
+                continue;
             }
             let ran = run(seed, None, Telling::Silent);
             if ran.broken.is_some() {
-                next.store(u64::MAX / 2, Ordering::Relaxed);
-                return (counters, Some(seed));
+                println!("seed {seed} breaks a promise");
+                broken.get_or_insert(seed);
+                continue;
             }
             counters.add(&ran.counters);
         }
@@ -81,5 +89,12 @@ fn every_promise_holds_for_every_seed() {
     );
     for (name, how_often) in counters.all() {
         println!("{name:>24}: {how_often}");
+        // Fewer seeds than every day are somebody looking for something.
+        assert!(
+            count < 1_000 || how_often >= 100 || name == "down_during_overtaking",
+            "{name} came up {how_often} times: nothing was tested there"
+        );
     }
+    let events = counters.events / count.max(1);
+    assert!(count < 1_000 || events >= 2_000, "{events} events a seed");
 }
