@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 /// The documents that rest on tests.
-const DOCUMENTS: [&str; 1] = ["docs/guarantee.md"];
+const DOCUMENTS: [&str; 2] = ["docs/guarantee.md", "docs/failures.md"];
 
 /// Looks whether every test and every path that the documents name exists.
 ///

@@ -22,6 +22,7 @@ mod receipts;
 mod rulings;
 mod speed;
 mod stolen;
+mod unlucky;
 mod vault;
 
 use std::collections::BTreeSet;
