@@ -88,6 +88,8 @@ pub struct Memory {
     pub alerts_chosen: BTreeMap<OperatorId, BTreeSet<AlertKind>>,
     /// The last change that is known of every epoch there was.
     pub known: Vec<(Epoch, Revision)>,
+    /// Who and what was admitted again since the last restore, and by which change.
+    pub readmitted: BTreeMap<[u8; 16], Revision>,
     /// The first year that calendars at the doors cover.
     pub calendars_from: i16,
 }
@@ -137,6 +139,7 @@ impl Memory {
                 user, expired_end, ..
             } => {
                 self.unconfirmed.remove(&user);
+                self.readmitted.insert(*user.as_bytes(), revision);
                 self.change_user(user, |user| {
                     user.standing = Standing::Active;
                     if expired_end.is_some() {
@@ -216,6 +219,7 @@ impl Memory {
                 }
             }
             Change::CredentialFound { credential, user } => {
+                self.readmitted.insert(*credential.as_bytes(), revision);
                 self.change_user(user, |_| {});
                 if let Some(credential) = self.credentials.get_mut(&credential) {
                     credential.state = CredentialState::Usable;
@@ -340,7 +344,10 @@ impl Memory {
             } => {
                 self.alerts_chosen.insert(operator, after);
             }
-            Change::Restored(restored) => self.known.push((restored.epoch, restored.last)),
+            Change::Restored(restored) => {
+                self.known.push((restored.epoch, restored.last));
+                self.readmitted.clear();
+            }
             Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
         }
     }
@@ -550,6 +557,9 @@ impl Records for Memory {
     fn known_of(&self, epoch: Epoch) -> Result<Option<Revision>, Infallible> {
         let mut known = self.known.iter();
         Ok(known.find(|(of, _)| *of == epoch).map(|(_, last)| *last))
+    }
+    fn readmitted(&self, subject: &[u8; 16]) -> Result<Option<Revision>, Infallible> {
+        Ok(self.readmitted.get(subject).copied())
     }
     fn server_addresses(&self) -> Result<ServerAddresses, Infallible> {
         Ok(self.addresses.clone())

@@ -301,6 +301,33 @@ fn a_restored_store_takes_over_what_was_ruled_after_its_backup() {
 }
 
 #[test]
+fn what_a_door_goes_on_showing_does_not_undo_a_later_admission() {
+    let now = Timestamp::from_seconds(1_790_000_300);
+    let refused = [
+        ruling(USER, Ruled::Deactivated, 1, 130),
+        ruling(CREDENTIAL, Ruled::Lost, 1, 131),
+    ];
+    let mut memory = shown(&refused);
+    for command in [
+        Command::ReactivateUser {
+            user: UserId::from_bytes(USER),
+        },
+        Command::ReportFound {
+            credential: CredentialId::from_bytes(CREDENTIAL),
+        },
+    ] {
+        let decision = memory.execute(Actor::ServerCommandLine, &command, now);
+        assert!(matches!(decision, Decision::Accepted(_)), "{decision:?}");
+    }
+    // Another door, which knows neither any more, shows it at every connection.
+    let decision = memory.execute(AGENT, &Command::TakeOver(refused.to_vec()), now);
+    assert!(matches!(decision, Decision::Accepted(_)), "{decision:?}");
+    assert_eq!(why(&memory), None);
+    let credential = &memory.credentials[&CredentialId::from_bytes(CREDENTIAL)];
+    assert_eq!(credential.state, CredentialState::Usable);
+}
+
+#[test]
 fn only_an_agent_shows_what_was_forgotten_and_owners_alone_note_a_restore() {
     let mut memory = restored();
     let command = Command::TakeOver(vec![ruling(USER, Ruled::Removed, 1, 101)]);

@@ -650,6 +650,10 @@ macro_rules! from_memory {
                 }
                 Ok(self.memory.known_of(epoch).unwrap_or_else(|never| match never {}))
             }
+
+            fn readmitted(&self, subject: &[u8; 16]) -> Result<Option<Revision>, StoreError> {
+                Ok(self.memory.readmitted(subject).unwrap_or_else(|never| match never {}))
+            }
         }
     };
 }

@@ -1,10 +1,5 @@
 //! The test of the test: every rule that is broken on purpose is noticed.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "how many seeds it took is what one wants to see change"
-)]
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use offgate_simulation::{Fault, Telling, run};

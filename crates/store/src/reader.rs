@@ -566,6 +566,7 @@ delegate! {
     operator_by_email(email: &Email) -> Option<Operator>;
     keeping() -> Keeping;
     known_of(epoch: Epoch) -> Option<Revision>;
+    readmitted(subject: &[u8; 16]) -> Option<Revision>;
     server_addresses() -> ServerAddresses;
     mail_server() -> Option<MailServer>;
     checkpoint_mail() -> Option<CheckpointMail>;

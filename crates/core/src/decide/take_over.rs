@@ -26,10 +26,15 @@ impl<R: Records + ?Sized> Case<'_, R> {
     }
 
     /// Whether these records are from before it. What an epoch ruled that they never had, another
-    /// restore of this store ruled, which they do not know of.
+    /// restore of this store ruled, which they do not know of. A door shows it for as long as it
+    /// hears of nothing later: whoever was admitted again since stays so.
     fn is_forgotten(&self, ruling: &Ruling) -> Judgement<bool, R> {
         let known = self.read(|records| records.known_of(ruling.epoch))?;
-        Ok(ruling.ruled.refuses() && known.is_none_or(|last| ruling.revision > last))
+        if !ruling.ruled.refuses() || known.is_some_and(|last| ruling.revision <= last) {
+            return Ok(false);
+        }
+        let readmitted = self.read(|records| records.readmitted(&ruling.subject))?;
+        Ok(readmitted.is_none())
     }
 
     fn taken_over(&self, ruling: &Ruling) -> Judgement<Vec<Change>, R> {

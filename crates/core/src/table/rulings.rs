@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::RulingEntry;
+use crate::ruling::Ruling;
 
 /// What is ruled about whom.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +39,9 @@ impl Rulings {
     /// The refusals beside the table that stand: it does not have them, and nothing later about their
     /// subject.
     pub(super) fn standing(&self) -> impl Iterator<Item = &RulingEntry> {
-        self.held.values().filter(|held| !self.is_lifted(held))
+        self.held
+            .values()
+            .filter(|held| !self.told_as(held, Ruling::stands_for))
     }
 
     /// Every refusal that stands, the table's own among them.
@@ -46,25 +49,27 @@ impl Rulings {
         let told = self.told.values().filter(|told| {
             let refuses = told.ruling().is_some_and(|it| it.ruled.refuses());
             let outdone = self.held.get(&*told.subject);
-            refuses && outdone.is_none_or(|held| self.is_lifted(held))
+            refuses && outdone.is_none_or(|held| self.told_as(held, Ruling::stands_for))
         });
         told.chain(self.standing())
     }
 
-    /// Whether a refusal beside the table, of this person or credential, stands.
+    /// Whether a refusal beside the table stops this person or credential: until something later is
+    /// ruled. The same word in the table lifts nothing.
     pub(super) fn stops(&self, subject: &[u8; 16]) -> bool {
         // Nothing is held but after a restore, and while a large table is on its way.
         !self.held.is_empty()
             && self
                 .held
                 .get(subject)
-                .is_some_and(|held| !self.is_lifted(held))
+                .is_some_and(|held| !self.told_as(held, Ruling::is_later_than))
     }
 
-    fn is_lifted(&self, held: &RulingEntry) -> bool {
+    /// Whether the table has a ruling about the same subject that is this to the one held.
+    fn told_as(&self, held: &RulingEntry, is: impl Fn(&Ruling, &Ruling) -> bool) -> bool {
         let told = self.told.get(&*held.subject).and_then(RulingEntry::ruling);
         match (told, held.ruling()) {
-            (Some(told), Some(held)) => told.stands_for(&held),
+            (Some(told), Some(held)) => is(&told, &held),
             _ => false,
         }
     }

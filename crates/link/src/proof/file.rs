@@ -118,7 +118,7 @@ pub(super) struct SignedCover {
     pub(super) chain: Vec<Vec<u8>>,
 }
 
-/// A proof. What it shows is for [`super::check`] to say.
+/// A proof. What it shows is for [`super::check()`] to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofFile {
     pub(super) cover: Vec<u8>,

@@ -383,6 +383,10 @@ impl Records for Rows<'_> {
         restores::known_of(self.connection, epoch)
     }
 
+    fn readmitted(&self, subject: &[u8; 16]) -> Result<Option<Revision>, StoreError> {
+        restores::readmitted(self.connection, subject)
+    }
+
     fn server_addresses(&self) -> Result<ServerAddresses, StoreError> {
         let lines = one(self.connection, "SELECT addresses FROM store", [], |row| {
             Ok(row.get::<_, String>(0)?)

@@ -2,10 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use offgate_core::actor::Actor;
+use offgate_core::backup::Restored;
 use offgate_core::command::{Command, Unconfirmed};
-use offgate_core::ruling::{Ruled, Seal};
+use offgate_core::credential::CredentialState;
+use offgate_core::id::CommandId;
+use offgate_core::parameters::{Clock as _, Epoch, Revision};
+use offgate_core::records::Records as _;
+use offgate_core::ruling::{Ruled, Ruling, Seal};
 use offgate_core::table::entry::{Entry, RulingEntry};
 use offgate_core::text::Note;
+use offgate_core::user::{Standing, UserRecord};
+use offgate_store::Outcome;
 
 use crate::organisation::*;
 
@@ -99,4 +107,65 @@ fn every_refusal_and_its_end_is_ruled_for_whoever_knows_the_person() {
     assert_eq!(rulings(&opened, 2), [], "another agent never knew them");
     opened.done(Command::RevokeAgent(agent(1)));
     assert_eq!(rulings(&opened, 1), [], "it is told nothing any more");
+}
+
+#[test]
+fn what_a_door_goes_on_showing_undoes_no_later_admission() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 33);
+    opened.done(create(
+        1,
+        BTreeSet::from([group(1)]),
+        BTreeSet::new(),
+        "Ada",
+    ));
+    let lost = Epoch {
+        counter: 0,
+        nonce: [5; 16],
+    };
+    opened.done(Command::NoteRestore(Restored {
+        made_at: opened.clock.now(),
+        epoch: lost,
+        last: Revision::new(1),
+    }));
+    let shown = |subject: [u8; 16], ruled| Ruling {
+        subject,
+        ruled,
+        epoch: lost,
+        revision: Revision::new(90),
+    };
+    let take_over = || {
+        let rulings = vec![
+            shown(*user(1).as_bytes(), Ruled::Deactivated),
+            shown(*credential(1).as_bytes(), Ruled::Lost),
+        ];
+        let id = CommandId::random(&*opened.randomness);
+        let actor = Actor::TestifyingAgent(agent(1));
+        let outcome = opened
+            .store
+            .execute_blocking(id, actor, Command::TakeOver(rulings))
+            .expect("an answer");
+        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+    };
+    let reader = opened.store.read();
+    let states = || {
+        let Some(UserRecord::Present(person)) = reader.user(user(1)).expect("an answer") else {
+            panic!("they are there");
+        };
+        let card = reader.credential(credential(1)).expect("an answer");
+        (
+            person.standing == Standing::Active,
+            card.expect("it is there").state == CredentialState::Usable,
+        )
+    };
+    take_over();
+    assert_eq!(states(), (false, false));
+    opened.done(Command::ReactivateUser { user: user(1) });
+    take_over();
+    assert_eq!(states(), (true, false));
+    opened.done(Command::ReportFound {
+        credential: credential(1),
+    });
+    take_over();
+    assert_eq!(states(), (true, true));
 }
