@@ -84,6 +84,8 @@ struct Link {
     greeted: bool,
     /// How many refusals were put beside the table on connections before this one.
     before: u64,
+    /// Whom the refusals that overtook something on this connection are about.
+    overtaken: BTreeSet<[u8; 16]>,
 }
 
 /// The program while it runs.
@@ -410,6 +412,7 @@ impl World {
                 decoder: frame::Decoder::default(),
                 greeted: false,
                 before,
+                overtaken: BTreeSet::new(),
             });
         }
         self.agent_does(a, outputs);
@@ -554,6 +557,8 @@ impl World {
                 }
                 Output::Hold(refusals) => {
                     let rows = beside(&refusals);
+                    link.overtaken
+                        .extend(refusals.iter().map(|refusal| *refusal.subject));
                     self.counters.overtaken += refusals.len() as u64;
                     process.judge.hold(refusals);
                     self.keep(a, Keep::Beside(rows));
@@ -570,6 +575,12 @@ impl World {
                                 Some(Fault::OlderAdmissionLifts) => {
                                     self.replace_forgetting(a, *table, |table, held| {
                                         !is_admitted(table, held)
+                                    })
+                                }
+                                Some(Fault::OvertakingDropped) => {
+                                    let overtaken = link.overtaken.clone();
+                                    self.replace_forgetting(a, *table, |_, held| {
+                                        !overtaken.contains(&*held.subject)
                                     })
                                 }
                                 _ => process.judge.replace(*table),

@@ -18,6 +18,8 @@ pub enum Fault {
     TestimonyIgnored,
     /// Any admission lifts a refusal, whichever was ruled later; testimony as there.
     OlderAdmissionLifts,
+    /// A refusal that overtook a table is dropped when the table has arrived.
+    OvertakingDropped,
     /// What arrives late from an earlier connection is applied.
     OlderFrames,
     /// The lease is counted from when the answer arrived.
@@ -48,12 +50,13 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AcknowledgedBeforeSync,
         Self::NoEpoch,
         Self::SnapshotLifts,
         Self::TestimonyIgnored,
         Self::OlderAdmissionLifts,
+        Self::OvertakingDropped,
         Self::OlderFrames,
         Self::LeaseFromReceipt,
         Self::NoDriftMargin,
@@ -83,6 +86,7 @@ impl Fault {
             Self::AcknowledgedBeforeSync
             | Self::SnapshotLifts
             | Self::OlderAdmissionLifts
+            | Self::OvertakingDropped
             | Self::OlderFrames => &["G1"],
             Self::LeaseFromReceipt
             | Self::NoDriftMargin
