@@ -653,6 +653,7 @@ fn with_a_policy() -> Memory {
 fn substance(memory: &Memory, now: Timestamp) -> Memory {
     let mut memory = memory.clone();
     memory.revision = Revision::ZERO;
+    memory.readmitted.clear();
     for record in memory.users.values_mut() {
         if let UserRecord::Present(user) = record {
             user.revision = Revision::ZERO;
