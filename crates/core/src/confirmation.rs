@@ -1,7 +1,9 @@
 //! What may be said of a door after somebody was taken out, and the sentence that says it.
 
+use std::time::Duration;
+
 use crate::id::{DoorId, UserId};
-use crate::parameters::{Timestamp, Uptime};
+use crate::parameters::{Revision, Timestamp, Uptime};
 use crate::table::entry::{DoorEntry, WhenCutOff};
 
 /// What is known of one door about one refusal.
@@ -44,6 +46,30 @@ impl Renewal {
         let passed = after(self.by).or_else(|| after(serving));
         self.at.max(now.minus(passed.unwrap_or_default()))
     }
+}
+
+/// A door's settings, as they were in its agent's table from a change on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorVersion {
+    /// The change.
+    pub revision: Revision,
+    /// The settings.
+    pub settings: DoorEntry,
+}
+
+/// The settings by which a door may be working that has not heard a refusal: of `versions`, in the
+/// order of their changes, those that are not later than it. A table is taken over up to one change
+/// as a whole, so whoever has later settings has the refusal too; that is why nothing that is set
+/// after a refusal ever moves the instant that was named for it. If all are later, all count.
+#[must_use]
+pub fn settings_without(versions: Vec<DoorVersion>, refusal: Revision) -> Vec<DoorEntry> {
+    let known = versions.partition_point(|version| version.revision <= refusal);
+    let at_most = if known == 0 { versions.len() } else { known };
+    versions
+        .into_iter()
+        .take(at_most)
+        .map(|version| version.settings)
+        .collect()
 }
 
 /// How long a door may go on admitting somebody without hearing the server again. Instants have the
@@ -186,12 +212,17 @@ pub fn standing(facts: &DoorFacts, decided_at: Timestamp, now: Timestamp) -> Doo
 }
 
 /// When a limit of a door is over for certain, whose answer to its last renewal left at
-/// `renewed_at`: with a margin of 1 % and a second for clocks that do not run alike.
+/// `renewed_at`.
 #[must_use]
 pub fn counted_out(renewed_at: Timestamp, limit_seconds: u32) -> Timestamp {
-    let limit = std::time::Duration::from_secs(limit_seconds.into());
-    let margin = limit / 100 + std::time::Duration::from_secs(1);
-    renewed_at.plus(limit).plus(margin)
+    renewed_at.plus(with_margin(Duration::from_secs(limit_seconds.into())))
+}
+
+/// How long after the last renewal a limit of a door is over for certain: 1 % and a second longer,
+/// for clocks that do not run alike.
+#[must_use]
+pub fn with_margin(limit: Duration) -> Duration {
+    limit + limit / 100 + Duration::from_secs(1)
 }
 
 /// Whether a door with this standing may be counted as refusing, by its own word or its limit.
@@ -303,8 +334,6 @@ fn counted(number: usize, word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::parameters::Boot;
 
@@ -401,6 +430,38 @@ mod tests {
                 expected,
                 "{facts:?} at {now}"
             );
+        }
+    }
+
+    #[test]
+    fn settings_that_are_later_than_a_refusal_never_came_without_it() {
+        let versions = |revisions: &[u64]| -> Vec<DoorVersion> {
+            let version = |revision: &u64| DoorVersion {
+                revision: Revision::new(*revision),
+                settings: DoorEntry {
+                    door: [1; 16].into(),
+                    site: [2; 16].into(),
+                    lease_seconds: u32::try_from(*revision).unwrap_or(0),
+                    readers: Vec::new(),
+                    when_cut_off: None,
+                },
+            };
+            revisions.iter().map(version).collect()
+        };
+        // (versions, refusal, those that count)
+        for (all, refusal, counting) in [
+            (&[4, 7, 12][..], 9, &[4, 7][..]),
+            (&[4, 7, 12], 12, &[4, 7, 12]),
+            (&[4, 7, 12], 4, &[4]),
+            (&[4, 7], 3, &[4, 7]),
+            (&[], 3, &[]),
+        ] {
+            let settings = settings_without(versions(all), Revision::new(refusal));
+            let found: Vec<u64> = settings
+                .iter()
+                .map(|settings| settings.lease_seconds.into())
+                .collect();
+            assert_eq!(found, counting, "{all:?} without {refusal}");
         }
     }
 

@@ -56,7 +56,7 @@ fn agents_gone(
             continue;
         };
         let alone = doors.iter().map(|door| {
-            let versions = reader.door_versions(agent.id, door.id)?;
+            let versions = reader.door_settings(agent.id, door.id)?;
             Ok((door.id, Alone::by(&versions, None, heard.counted_from)))
         });
         let absence = AgentAbsence {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use offgate_core::confirmation::standing;
+use offgate_core::confirmation::{settings_without, standing};
 use offgate_core::id::{AgentId, CredentialId, OperatorId, UserId};
 use offgate_core::log::{UNCONFIRMED, may_read};
 use offgate_core::log_proof::{LogProof, Shows};
@@ -187,7 +187,8 @@ fn doors(
             })
             .collect();
         let versions = reader.door_versions(record.agent, record.door)?;
-        let longest = versions.iter().map(|version| version.lease_seconds).max();
+        let settings = settings_without(versions, refusal);
+        let longest = settings.iter().map(|settings| settings.lease_seconds).max();
         for agent in &agents {
             if !vouched.contains_key(agent) {
                 let known = reader

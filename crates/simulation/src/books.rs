@@ -13,7 +13,9 @@ use offgate_core::alert::AlertKind;
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::command::Command;
-use offgate_core::confirmation::{self, Alone, Contact, DoorFacts, DoorStanding, Renewal};
+use offgate_core::confirmation::{
+    self, Alone, Contact, DoorFacts, DoorStanding, DoorVersion, Renewal, settings_without,
+};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
@@ -305,12 +307,17 @@ impl Books {
             .doors
             .get(&row.door)
             .is_some_and(|door| door.agent.is_some());
-        let versions: Vec<DoorEntry> = self
-            .versions
-            .get(&(row.agent, row.door))
-            .into_iter()
-            .flat_map(|versions| versions.values().flatten().cloned())
+        let versions = self.versions.get(&(row.agent, row.door)).into_iter();
+        let versions = versions
+            .flatten()
+            .filter_map(|(revision, settings)| {
+                Some(DoorVersion {
+                    revision: *revision,
+                    settings: settings.clone()?,
+                })
+            })
             .collect();
+        let settings = settings_without(versions, row.revision);
         DoorFacts {
             door: row.door,
             confirmed_at: row.confirmed_at,
@@ -322,7 +329,7 @@ impl Books {
                 None => Contact::Silent { since: None },
             },
             alone: Alone::by(
-                &versions,
+                &settings,
                 user,
                 contact
                     .and_then(|contact| contact.renewed)

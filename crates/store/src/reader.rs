@@ -8,7 +8,7 @@ use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
 use offgate_core::alert::{AlertKind, Tries};
 use offgate_core::checkpoint::SignedCheckpoint;
-use offgate_core::confirmation::{Contact, DoorFacts};
+use offgate_core::confirmation::{Contact, DoorFacts, DoorVersion};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
@@ -365,11 +365,21 @@ impl Reader {
 
     /// A door's settings that an agent may be working by: those it acknowledged last, and all
     /// later ones.
-    pub fn door_versions(
+    pub fn door_settings(
         &self,
         agent: AgentId,
         door: DoorId,
     ) -> Result<Vec<DoorEntry>, StoreError> {
+        let versions = self.door_versions(agent, door)?.into_iter();
+        Ok(versions.map(|version| version.settings).collect())
+    }
+
+    /// The same with the change of each, in the order of their changes.
+    pub fn door_versions(
+        &self,
+        agent: AgentId,
+        door: DoorId,
+    ) -> Result<Vec<DoorVersion>, StoreError> {
         self.with(|rows| tables::door_versions(rows.connection, agent, door))
     }
 

@@ -127,7 +127,7 @@ impl DoorState {
 /// Whom "everybody" leaves out, by any of the settings the door may be working by.
 pub(crate) fn but(reader: &Reader, door: &Door) -> Result<&'static str, StoreError> {
     let versions = match door.agent {
-        Some(agent) => reader.door_versions(agent, door.id)?,
+        Some(agent) => reader.door_settings(agent, door.id)?,
         None => Vec::new(),
     };
     let has_list = versions
@@ -183,7 +183,7 @@ pub(crate) fn alone(
         return Ok(Alone::UntilLimit(None));
     };
     let counted_from = reader.contact(agent)?.and_then(|heard| heard.counted_from);
-    let versions = reader.door_versions(agent, door.id)?;
+    let versions = reader.door_settings(agent, door.id)?;
     Ok(Alone::by(&versions, user, counted_from))
 }
 

@@ -165,6 +165,7 @@ impl Rows<'_> {
                 let connected: Option<i64> = row.get(2)?;
                 let decided_by_somebody = optional_id!(row, 4, AgentId).is_some();
                 let versions = tables::door_versions(self.connection, id!(row, 5, AgentId), door)?;
+                let settings = confirmation::settings_without(versions, revision);
                 Ok(DoorFacts {
                     door,
                     confirmed_at: instant(row.get(1)?),
@@ -175,7 +176,7 @@ impl Rows<'_> {
                         },
                         None => Contact::Silent { since: None },
                     },
-                    alone: Alone::by(&versions, Some(user), counting.renewal(row, 7)?),
+                    alone: Alone::by(&settings, Some(user), counting.renewal(row, 7)?),
                     ended_at: instant(row.get(6)?),
                 })
             },

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use offgate_core::confirmation::{Contact, Renewal};
+use offgate_core::confirmation::{Contact, DoorVersion, Renewal};
 use offgate_core::id::{AgentId, DoorId, UserId};
 use offgate_core::parameters::{Boot, Clock, Revision, Timestamp, Uptime};
-use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, EntryKind, RulingEntry, TableHash};
+use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use rusqlite::{Connection, params};
 
 use super::rows::{all, id, instant, number, one, revision};
@@ -234,19 +234,22 @@ pub(crate) fn doubts(connection: &Connection) -> Result<Vec<(AgentId, Timestamp)
 }
 
 /// A door's settings that its agent may be working by: those it acknowledged last, and all later
-/// ones.
+/// ones, in the order of their changes.
 pub(crate) fn door_versions(
     connection: &Connection,
     agent: AgentId,
     door: DoorId,
-) -> Result<Vec<DoorEntry>, StoreError> {
+) -> Result<Vec<DoorVersion>, StoreError> {
     all(
         connection,
-        "SELECT encoded FROM door_version WHERE agent = ?1 AND door = ?2 \
+        "SELECT encoded, revision FROM door_version WHERE agent = ?1 AND door = ?2 \
          AND encoded IS NOT NULL ORDER BY revision",
         params![agent.as_bytes(), door.as_bytes()],
         |row| match Entry::decode(&row.get::<_, Vec<u8>>(0)?) {
-            Ok(Entry::Door(door)) => Ok(door),
+            Ok(Entry::Door(settings)) => Ok(DoorVersion {
+                revision: revision(row.get(1)?),
+                settings,
+            }),
             Ok(_) | Err(_) => Err(StoreError::Damaged("settings of a door that are none")),
         },
     )

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use offgate_core::command::{Command, Expected};
-use offgate_core::confirmation::{Alone, Contact, DoorStanding, standing};
+use offgate_core::confirmation::{Alone, Contact, DoorFacts, DoorStanding, standing};
 use offgate_core::fail_mode::{EmergencyLimit, EmergencyList, FailMode};
 use offgate_core::id::EmergencyListId;
 use offgate_core::parameters::{Clock as _, Revision};
@@ -109,7 +109,7 @@ fn an_edit_that_a_cut_off_door_has_not_heard_shortens_nothing() {
     // It is heard again: its own word settles who is refused, and the newer settings bind.
     let head = reader.head().expect("an answer");
     said(head);
-    let versions = reader.door_versions(agent(1), door(1)).expect("an answer");
+    let versions = reader.door_settings(agent(1), door(1)).expect("an answer");
     assert_eq!(versions.len(), 1, "{versions:?}");
     assert_eq!(
         versions[0].lease_seconds,
@@ -119,5 +119,80 @@ fn an_edit_that_a_cut_off_door_has_not_heard_shortens_nothing() {
     assert_eq!(
         reader.doors_not_confirmed(user(1), now).expect("an answer"),
         []
+    );
+}
+
+#[test]
+fn nothing_that_is_set_after_a_refusal_moves_the_instant_that_was_named_for_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 4);
+    let runtime = tokio_runtime();
+    let reader = opened.store.read();
+    for number in 1..=3 {
+        opened.done(create(
+            number,
+            BTreeSet::from([group(1)]),
+            BTreeSet::new(),
+            "Ada",
+        ));
+    }
+    let renewed = async {
+        let head = reader.head().expect("an answer");
+        opened
+            .store
+            .record_acknowledgement(agent(1), receipt(head))
+            .await?;
+        opened
+            .store
+            .record_contact(agent(1), Heard::Renewed)
+            .await?;
+        opened.store.record_contact(agent(1), Heard::Gone).await
+    };
+    runtime.block_on(renewed).expect("recorded");
+    let instant = |number: u8, refused_at: Revision| {
+        let facts = reader
+            .door_facts(user(number), refused_at)
+            .expect("an answer");
+        match facts[..] {
+            [
+                DoorFacts {
+                    alone: Alone::UntilLimit(Some(until)),
+                    ..
+                },
+            ] => until,
+            ref other => panic!("an instant can be named: {other:?}"),
+        }
+    };
+    let before = opened.done(deactivate(1));
+    let named = instant(1, before);
+
+    // It goes on for longer, and admits people on a list: each setting may reach the door, but
+    // never without the refusal that was decided before.
+    let front = reader.door(door(1)).expect("an answer").expect("the door");
+    let lengthened = Door {
+        lease: LeaseLength::from_seconds(7 * 24 * 3600).expect("a length"),
+        ..front
+    };
+    opened.done(Command::EditDoor(lengthened.clone(), Expected::Whatever));
+    let longer = opened.done(deactivate(2));
+    opened.done(Command::CreateEmergencyList(list(&[1, 3])));
+    opened.done(Command::EditDoor(
+        Door {
+            fail_mode: FailMode::EmergencyList(LIST),
+            ..lengthened
+        },
+        Expected::Whatever,
+    ));
+    assert_eq!(instant(1, before), named);
+    let for_the_other = instant(2, longer);
+    assert!(
+        for_the_other > named,
+        "whoever is refused later may meet the longer limit: {for_the_other:?}"
+    );
+    let listed = opened.done(deactivate(3));
+    let facts = reader.door_facts(user(3), listed).expect("an answer");
+    assert!(
+        matches!(facts[0].alone, Alone::OnEmergencyList(Some(_))),
+        "{facts:?}"
     );
 }
