@@ -399,6 +399,11 @@ async fn pages_are_as_they_were() {
         ("remove", format!("/users/{GONE}/remove")),
         ("doors", "/doors".to_owned()),
         ("door", format!("/doors/{DOOR}")),
+        ("door-settings", format!("/doors/{DOOR}/settings")),
+        (
+            "emergency-list",
+            format!("/emergency-lists/new?door={DOOR}"),
+        ),
         ("activity", "/activity".to_owned()),
         ("system", "/system".to_owned()),
         ("alerts", "/system/alerts".to_owned()),
@@ -465,6 +470,124 @@ async fn a_stopped_credential_that_is_tried_is_said_where_one_looks_first() {
         assert!(page.contains("timeline-alarm"), "{path}");
     }
     assert!(!house.get(&format!("/users/{USER}")).await.contains(said));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_door_is_given_another_limit_a_list_and_what_it_does_after() {
+    let mut house = House::new().await;
+    let settings = format!("/doors/{DOOR}/settings");
+    let door = |house: &House| -> Door {
+        let found = house.store.read().door(DOOR).expect("an answer");
+        found.expect("the door")
+    };
+    let chosen = |house: &House, rest: &str| {
+        let revision = door(house).revision.number();
+        format!("revision={revision}&name=Front+door&fail_mode=refuse-all&{rest}")
+    };
+    // What is no limit is refused, and what was typed stays.
+    for (limit, number, unit) in [
+        ("other", "9", "1"),
+        ("other", "8", "86400"),
+        ("", "x", "60"),
+    ] {
+        let body = chosen(
+            &house,
+            &format!("limit={limit}&number={number}&unit={unit}"),
+        );
+        let answer = house.post(&settings, &body).await;
+        assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+        assert!(answer.contains(&format!("value=\"{number}\"")), "{answer}");
+        assert!(answer.contains("From 10 seconds to 7 days."), "{answer}");
+    }
+    // Longer is done at once; shorter is asked about first.
+    let body = chosen(&house, "limit=other&number=7&unit=86400");
+    let answer = house.post(&settings, &body).await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    assert_eq!(door(&house).lease.seconds(), 7 * 24 * 3600);
+    let shorter = chosen(&house, "limit=high+security&number=7&unit=86400");
+    let answer = house.post(&settings, &shorter).await;
+    let mut different = Vec::new();
+    if !House::is_as_it_was("door-shorten", &answer) {
+        different.push("door-shorten");
+    }
+    assert_eq!(door(&house).lease.seconds(), 7 * 24 * 3600);
+    // A yes to another length is none.
+    let answer = house
+        .post(&settings, &format!("{shorter}&shorter=43200"))
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = house
+        .post(&settings, &format!("{shorter}&shorter=900"))
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    assert_eq!(door(&house).lease, LeaseLength::HIGH_SECURITY);
+    // Of a form that is older than the door nothing is done.
+    let answer = house
+        .post(&settings, &format!("{shorter}&shorter=900"))
+        .await;
+    assert!(answer.contains("Somebody changed this door"), "{answer}");
+
+    // A list of one is refused; of two it is not, and a door can be given it.
+    let list = "/emergency-lists/new";
+    let one = format!("door={DOOR}&name=Keys&number=14&unit=86400&person={USER}&act=save");
+    let answer = house.post(list, &one).await;
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+    assert!(answer.contains("has at least two people"), "{answer}");
+    let find = one.replace("act=save", "act=find") + "&q=nobody";
+    let found = house.post(list, &find).await;
+    assert!(found.starts_with("HTTP/1.1 200"), "{found}");
+    assert!(
+        found.contains("Nobody else active matches “nobody”."),
+        "{found}"
+    );
+    let two = format!("{one}&person={GONE}");
+    let answer = house.post(list, &two).await;
+    assert!(
+        answer.contains(&format!("location: {settings}?done=list")),
+        "{answer}"
+    );
+    let lists = house.store.read().emergency_lists().expect("lists");
+    assert_eq!(lists.len(), 1);
+    let body = chosen(
+        &house,
+        &format!("limit=ordinary&emergency_list={}", lists[0].id),
+    );
+    let body = body.replace("refuse-all", "emergency-list");
+    let answer = house.post(&settings, &body).await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    assert_eq!(door(&house).fail_mode, FailMode::EmergencyList(lists[0].id));
+    let page = house.get(&settings).await;
+    assert!(
+        page.contains("Keys: 2 people, for 14 days in all"),
+        "{page}"
+    );
+
+    // Whoever only looks changes nothing.
+    let viewer = OperatorId::from_bytes([0x2f; 16]);
+    let command = Command::CreateOperator(Operator {
+        id: viewer,
+        revision: Revision::ZERO,
+        name: title("Vera Viewer"),
+        email: Email::parse("vera@example.com").expect("an address"),
+        role: Role::Viewer,
+        user: None,
+        password: Some(PasswordHash::from_phc("none".to_owned())),
+        state: OperatorState::Open,
+    });
+    let id = CommandId::from_bytes([0x77; 16]);
+    let outcome = house.store.execute(id, Actor::ServerCommandLine, command);
+    assert!(matches!(outcome.await, Ok(Outcome::Done { .. })));
+    house.sign_in(viewer).await;
+    for (path, body) in [
+        (settings.clone(), chosen(&house, "limit=ordinary")),
+        (format!("/emergency-lists/{}", lists[0].id), two),
+    ] {
+        let answer = house.post(&path, &body).await;
+        assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+    }
+    assert_eq!(door(&house).fail_mode, FailMode::EmergencyList(lists[0].id));
+    all_as_they_were(&different);
     house.running.stop().await;
 }
 

@@ -4,13 +4,15 @@
 
 use offgate_core::agent::Agent;
 use offgate_core::calendar::write_time;
-use offgate_core::confirmation::{Alone, Contact};
+use offgate_core::confirmation::{Alone, Contact, with_margin};
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Door, LeaseLength, ZoneName};
 use offgate_core::records::Records as _;
 use offgate_core::table::entry::WhenCutOff;
 use offgate_store::{Reader, StoreError};
+
+use super::words::counted;
 
 /// How a door stands with the server. Exactly one is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,9 +199,30 @@ pub(crate) fn works_alone_for(lease: LeaseLength) -> String {
     told(lease.seconds())
 }
 
-/// A length of time in the largest unit that fits.
+/// For how long somebody who is taken out could still get in at a door that works on its own for so
+/// long, at most: "72 hours 44 minutes". Rounded up.
+pub(crate) fn leaver_gets_in_for(lease: LeaseLength) -> String {
+    let whole = with_margin(lease.duration());
+    let seconds = whole.as_secs() + u64::from(whole.subsec_nanos() > 0);
+    let (large, small, unit) = match seconds {
+        ..3600 => (seconds / 60, seconds % 60, ("minute", "second")),
+        _ => {
+            let minutes = seconds.div_ceil(60);
+            (minutes / 60, minutes % 60, ("hour", "minute"))
+        }
+    };
+    let counted = |number: u64, word| counted(usize::try_from(number).unwrap_or(usize::MAX), word);
+    match (large, small) {
+        (0, small) => counted(small, unit.1),
+        (large, 0) => counted(large, unit.0),
+        (large, small) => format!("{} {}", counted(large, unit.0), counted(small, unit.1)),
+    }
+}
+
+/// A length of time in the largest unit that fits; hours up to three days, as people say it.
 pub(crate) fn told(seconds: u32) -> String {
     let (number, unit) = match seconds {
+        _ if seconds.is_multiple_of(86_400) && seconds > 72 * 3600 => (seconds / 86_400, "day"),
         _ if seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
         _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
         _ => (seconds, "second"),
@@ -221,6 +244,21 @@ mod tests {
         assert_eq!(told(90), "90 seconds");
         assert_eq!(told(72 * 3600), "72 hours");
         assert_eq!(told(3600), "1 hour");
+        assert_eq!(told(7 * 24 * 3600), "7 days");
+    }
+
+    #[test]
+    fn a_leaver_gets_in_for_as_long_as_the_slowest_clock_allows() {
+        for (seconds, expected) in [
+            (10, "12 seconds"),
+            (60, "1 minute 2 seconds"),
+            (900, "15 minutes 10 seconds"),
+            (3600, "1 hour 1 minute"),
+            (72 * 3600, "72 hours 44 minutes"),
+        ] {
+            let lease = LeaseLength::from_seconds(seconds).expect("a length in range");
+            assert_eq!(leaver_gets_in_for(lease), expected);
+        }
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! Doors: which answer, which have the latest table, and what happened at each.
+//! Doors: which answer, which have the latest table, what happened at each, and its settings.
+
+mod emergency_list;
+mod length;
+mod settings;
 
 use askama::Template;
 use axum::Router;
@@ -17,7 +21,7 @@ use serde::Deserialize;
 
 use super::door_state::{self, DoorState, told};
 use super::failure::Failure;
-use super::frame::{Frame, Section};
+use super::frame::{Banner, Frame, Section};
 use super::live::{self, Fragment};
 use super::page::page;
 use super::paging::{Paged, page_of};
@@ -35,6 +39,8 @@ pub(crate) fn router() -> Router<Console> {
         .route("/doors/live", get(list_live))
         .route("/doors/{door}", get(one))
         .route("/doors/{door}/live", get(one_live))
+        .merge(settings::router())
+        .merge(emergency_list::router())
 }
 
 /// A door as pages show it.
@@ -114,6 +120,8 @@ struct DoorsPage {
 struct Asked {
     #[serde(default)]
     page: String,
+    #[serde(default)]
+    done: String,
 }
 
 fn doors_page(
@@ -157,6 +165,8 @@ struct DoorPage {
     row: DoorRow,
     site: String,
     readers: String,
+    /// For how long a leaver could still get in; nothing where no time ends that.
+    leaver: String,
     after: String,
     policies: String,
     days: Vec<DayOfLines>,
@@ -186,6 +196,10 @@ fn door_page(console: &Console, signed_in: &SignedIn, door: DoorId) -> Result<Do
         row: row(&reader, &door, &site.zone, console.clock.now())?,
         site: site.name.as_str().to_owned(),
         readers: readers(&door),
+        leaver: match door.fail_mode {
+            FailMode::KeepLastTable => String::new(),
+            FailMode::RefuseAll | FailMode::EmergencyList(_) => settings::price(door.lease),
+        },
         after: after(&reader, &door)?,
         policies: policies.join(", "),
         days: timeline.days(&activity.items)?,
@@ -238,9 +252,17 @@ async fn one(
     State(console): State<Console>,
     signed_in: SignedIn,
     Path(door): Path<String>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let door = door.parse().map_err(|_| Failure::NotFound)?;
-    page(&door_page(&console, &signed_in, door)?)
+    let mut shown = door_page(&console, &signed_in, door)?;
+    shown.frame.banner = match asked.done.as_str() {
+        "saved" => Some(Banner::done(
+            "Saved. The door goes by it once its agent has taken it up.",
+        )),
+        _ => None,
+    };
+    page(&shown)
 }
 
 async fn one_live(

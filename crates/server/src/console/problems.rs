@@ -40,6 +40,9 @@ impl Problem {
             "label" => "Label",
             "name" => "Name",
             "door" => "Doors",
+            "number" => "How long",
+            "fail_mode" => "After that time",
+            "emergency_list" => "Emergency list",
             _ => "",
         }
     }

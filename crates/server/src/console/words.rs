@@ -2,14 +2,19 @@
 
 /// A text with a capital at its beginning and a full stop at its end.
 pub(crate) fn sentence(words: &str) -> String {
-    let mut characters = words.chars();
-    let first = characters.next().map(char::to_uppercase);
-    let text: String = first.into_iter().flatten().chain(characters).collect();
+    let text = capital(words);
     if text.ends_with(['.', '!', '?']) {
         text
     } else {
         text + "."
     }
+}
+
+/// A text with a capital at its beginning.
+pub(crate) fn capital(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// "1 door", "12 doors".

@@ -28,6 +28,7 @@ use super::failure::Failure;
 pub(crate) use answers::{Alarm, alarms};
 pub(crate) use erasure::sentence;
 pub(crate) use standing::DoorsStanding;
+pub(crate) use typed::Choice;
 
 pub(crate) fn router() -> Router<Console> {
     Router::new()
