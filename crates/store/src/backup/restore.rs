@@ -103,9 +103,10 @@ impl Restoring {
         Ok(header)
     }
 
-    /// Gives the store an epoch of its own, above every epoch it had. Counted in seconds since 1970
-    /// where that is more, so that it is also above that of an earlier restore, which this backup
-    /// does not know of.
+    /// Gives the store an epoch of its own, above every epoch it had. Counted in microseconds since
+    /// 1970 where that is more, so that it is also above that of an earlier restore, which this
+    /// backup does not know of. Where the clock was set back between two restores it is not, and
+    /// doors that were heard by the earlier one take nothing from this one.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -116,7 +117,7 @@ impl Restoring {
     ) -> Result<Epoch, BackupError> {
         let mut nonce = [0; 16];
         randomness.fill(&mut nonce);
-        let now = u64::try_from(now.seconds()).unwrap_or(0);
+        let now = u64::try_from(now.microseconds()).unwrap_or(0);
         let connection = Connection::open(self.data.join(DATABASE_FILE))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let own: i64 =

@@ -324,6 +324,11 @@ fn a_restore_begins_in_a_directory_of_its_own_and_again_where_one_was_cut_short(
     let restored = restore(&shelf, &taken.path, &to, &opened);
     let again = restored.store.identity().epoch;
     assert!(again.counter > opened.store.identity().epoch.counter);
+    // Each of two restores of one backup right after each other is above the one before.
+    opened.clock.0.fetch_add(1_000, Ordering::SeqCst);
+    let to = directory.path().join("once more");
+    let restored = restore(&shelf, &taken.path, &to, &opened);
+    assert!(restored.store.identity().epoch.counter > again.counter);
 }
 
 #[test]
