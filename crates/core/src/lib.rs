@@ -18,6 +18,7 @@ pub mod command;
 pub mod confirmation;
 pub mod credential;
 pub mod decide;
+pub mod disagreement;
 pub mod door_event;
 pub mod fail_mode;
 pub mod id;

@@ -26,6 +26,7 @@ use crate::pin::PinDigest;
 use crate::place::{Door, DoorGroup, Site};
 use crate::policy::{Group, HolidayGroup, Policy, Schedule};
 use crate::records::{CardUse, PinUse, Records};
+use crate::ruling::ruled_by;
 use crate::server_address::ServerAddresses;
 use crate::text::{Email, fold};
 use crate::user::{Deactivation, Erasure, Standing, User, UserRecord};
@@ -88,7 +89,7 @@ pub struct Memory {
     pub alerts_chosen: BTreeMap<OperatorId, BTreeSet<AlertKind>>,
     /// The last change that is known of every epoch there was.
     pub known: Vec<(Epoch, Revision)>,
-    /// Who and what was admitted again since the last restore, and by which change.
+    /// About whom and what the last word is an admission, and by which change.
     pub readmitted: BTreeMap<[u8; 16], Revision>,
     /// The first year that calendars at the doors cover.
     pub calendars_from: i16,
@@ -112,6 +113,15 @@ impl Memory {
     pub fn apply(&mut self, actor: Actor, change: &Change, now: Timestamp) {
         self.revision = self.revision.next();
         let revision = self.revision;
+        match ruled_by(change) {
+            Some((_, subject, ruled)) if ruled.refuses() => {
+                self.readmitted.remove(&subject);
+            }
+            Some((_, subject, _)) => {
+                self.readmitted.insert(subject, revision);
+            }
+            None => {}
+        }
         match change.clone() {
             Change::UserCreated(user) => {
                 self.users
@@ -139,7 +149,6 @@ impl Memory {
                 user, expired_end, ..
             } => {
                 self.unconfirmed.remove(&user);
-                self.readmitted.insert(*user.as_bytes(), revision);
                 self.change_user(user, |user| {
                     user.standing = Standing::Active;
                     if expired_end.is_some() {
@@ -154,6 +163,9 @@ impl Memory {
                 ..
             } => {
                 let user = tombstone.id;
+                for credential in self.credentials.values().filter(|it| it.user == user) {
+                    self.readmitted.remove(credential.id.as_bytes());
+                }
                 self.credentials
                     .retain(|_, credential| credential.user != user);
                 let credentials = &self.credentials;
@@ -219,7 +231,6 @@ impl Memory {
                 }
             }
             Change::CredentialFound { credential, user } => {
-                self.readmitted.insert(*credential.as_bytes(), revision);
                 self.change_user(user, |_| {});
                 if let Some(credential) = self.credentials.get_mut(&credential) {
                     credential.state = CredentialState::Usable;
@@ -344,10 +355,7 @@ impl Memory {
             } => {
                 self.alerts_chosen.insert(operator, after);
             }
-            Change::Restored(restored) => {
-                self.known.push((restored.epoch, restored.last));
-                self.readmitted.clear();
-            }
+            Change::Restored(restored) => self.known.push((restored.epoch, restored.last)),
             Change::CalendarsExtended { from_year } => self.calendars_from = from_year,
         }
     }
@@ -559,7 +567,9 @@ impl Records for Memory {
         Ok(known.find(|(of, _)| *of == epoch).map(|(_, last)| *last))
     }
     fn readmitted(&self, subject: &[u8; 16]) -> Result<Option<Revision>, Infallible> {
-        Ok(self.readmitted.get(subject).copied())
+        let backup = self.known.last().map_or(Revision::ZERO, |(_, last)| *last);
+        let since = |revision: &Revision| *revision > backup;
+        Ok(self.readmitted.get(subject).copied().filter(since))
     }
     fn server_addresses(&self) -> Result<ServerAddresses, Infallible> {
         Ok(self.addresses.clone())

@@ -133,9 +133,9 @@ pub trait Records {
     /// The last change of an epoch that these records know of: all of the one they are in, those up
     /// to the backup of one they were restored from, and none of any other.
     fn known_of(&self, epoch: Epoch) -> Result<Option<Revision>, Self::Error>;
-    /// The last change since the last restore that admitted this person, or made this credential
-    /// usable, again; none if there was none. Any such change is later than all that earlier epochs
-    /// ruled.
+    /// The change that admitted this person, or made this credential usable, again, if it was made
+    /// since the last restore and nothing has refused them since. Any such change is later than all
+    /// that earlier epochs ruled.
     fn readmitted(&self, subject: &[u8; 16]) -> Result<Option<Revision>, Self::Error>;
     /// Which addresses of the server agents are told.
     fn server_addresses(&self) -> Result<ServerAddresses, Self::Error>;

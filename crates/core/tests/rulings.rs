@@ -236,6 +236,16 @@ fn restored() -> Memory {
                 },
             }],
         },
+        // That they were admitted again before the backup says nothing of what was ruled after it.
+        Command::DeactivateUser {
+            user: UserId::from_bytes(USER),
+            reason: DeactivationReason::LeftTheOrganisation,
+            note: None,
+            employment_ended_at: None,
+        },
+        Command::ReactivateUser {
+            user: UserId::from_bytes(USER),
+        },
         Command::NoteRestore(Restored {
             made_at: Timestamp::from_seconds(1_790_000_000),
             epoch: epoch(1),
@@ -243,6 +253,9 @@ fn restored() -> Memory {
         }),
     ];
     for command in commands {
+        if matches!(command, Command::NoteRestore(_)) {
+            memory.revision = Revision::new(100);
+        }
         let now = Timestamp::from_seconds(1_790_000_100);
         let decision = memory.execute(Actor::ServerCommandLine, &command, now);
         assert!(matches!(decision, Decision::Accepted(_)), "{decision:?}");

@@ -14,6 +14,7 @@ use std::time::Duration;
 use offgate_core::agent::{AgentKey, HashKey};
 use offgate_core::checkpoint::Checkpoint;
 use offgate_core::credential::CredentialKind;
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::id::{AgentId, CredentialId, DoorId, PolicyId, QuestionId, StoreId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
@@ -734,6 +735,10 @@ impl Agent {
                 }
                 // Nothing is refused here, but acknowledgements lag.
                 server_end::Output::ReadRefusals(since) => self.refusals.push_back(since),
+                server_end::Output::Disagrees(Disagreement::Missing) => {}
+                server_end::Output::Disagrees(another) => {
+                    panic!("an honest agent has another table: {another:?}")
+                }
                 server_end::Output::Doubted(seen) => {
                     panic!("an honest server was doubted: {seen:?}")
                 }
@@ -1235,4 +1240,59 @@ fn a_lease_runs_from_the_question_and_its_answer_stands_behind_what_was_committe
         }
     }
     assert_eq!(order, ["renewed", "delta", "renewed"]);
+}
+
+/// What a server's end says first of a table of revision 7 that an agent greets it with, when the
+/// store's is of that revision too.
+fn disagreements(said: Option<TableHash>, ours: TableHash) -> Vec<server_end::Output> {
+    let now = Duration::from_secs(1);
+    let authority = store_keys(1);
+    let log = young_log(&authority);
+    let who = server_end::Agent {
+        key: SigningKey::from_seed(&[8; 32]).expect("a key").public(),
+        doors: vec![],
+        addresses: ServerAddresses::default(),
+    };
+    let mut server = ServerEnd::new(who, STORE, EPOCH, Timestamp::from_seconds(0), now);
+    let hello = ToServer::Hello {
+        versions: vec![1],
+        software: String::new(),
+        store: said.map(|_| (*STORE.as_bytes()).into()),
+        epoch: said.map(|_| EPOCH.into()),
+        revision: said.map_or(0, |_| 7),
+        hash: said.unwrap_or(TableHash::EMPTY).0.into(),
+        checkpoint: None,
+    };
+    let mut said = server.handle(server_end::Input::Message(hello), now);
+    server.handle(server_end::Input::History(log.history(None)), now);
+    let pong = ToServer::Pong { revision: 0 };
+    said.extend(server.handle(server_end::Input::Message(pong), now));
+    let same = server_end::Table::Same { hash: ours };
+    said.extend(server.handle(server_end::Input::Read(same), now));
+    said.retain(|output| {
+        matches!(
+            output,
+            server_end::Output::Disagrees(_) | server_end::Output::Read(_)
+        )
+    });
+    said
+}
+
+#[test]
+fn a_table_that_is_not_the_stores_is_told_of_and_a_whole_one_is_read() {
+    let (ours, another) = (TableHash([1; 32]), TableHash([2; 32]));
+    let at_seven = server_end::Output::Read(Some(Revision::new(7)));
+    assert_eq!(disagreements(Some(ours), ours), [at_seven.clone()]);
+    assert_eq!(
+        disagreements(Some(another), ours),
+        [
+            at_seven,
+            server_end::Output::Disagrees(Disagreement::Another(Revision::new(7))),
+            server_end::Output::Read(None),
+        ]
+    );
+    assert_eq!(
+        disagreements(None, ours)[0],
+        server_end::Output::Disagrees(Disagreement::Missing)
+    );
 }

@@ -1,5 +1,7 @@
 //! `offgate doctor`: looks at what the server stands on, and says what is wrong.
 
+mod tables;
+
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,6 +115,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
             database(&mut findings, &reader);
             history(&mut findings, &reader)?;
             answers(&mut findings, &reader)?;
+            tables::look(&mut findings, &reader, clock.now())?;
             backups(&mut findings, &reader, config, clock.now())?;
             mail(&mut findings, &reader, clock.now())?;
             webhook(&mut findings, &reader, clock.now())?;

@@ -233,6 +233,16 @@ impl Talk<'_> {
                     );
                     self.witness(seen, Verdict::Doubted).await?;
                 }
+                Output::Disagrees(disagreement) => {
+                    tracing::warn!(
+                        agent = %self.agent.id, ?disagreement,
+                        "an agent's table is not the one that it should be"
+                    );
+                    let store = &self.shared.store;
+                    store
+                        .record_disagreement(self.agent.id, disagreement)
+                        .await?;
+                }
                 Output::Testimony(rulings) => self.take_over(rulings).await?,
                 // On record before the agent may count on it: the bound for a door that is cut
                 // off is counted from here.

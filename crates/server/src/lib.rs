@@ -25,6 +25,7 @@ mod mail;
 mod person_export;
 mod refusal_proof;
 mod schedule;
+mod table_check;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -116,6 +117,8 @@ pub(crate) struct Shared {
     pub(crate) agents: agents::Agents,
     pub(crate) stopping: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// Whether the tables of agents are what the records say.
+    pub(crate) tables: table_check::TableCheck,
     pub(crate) throttle: console::Throttle,
     /// How many passwords are hashed at once: each takes 19 MiB and a core.
     pub(crate) passwords: Semaphore,
@@ -164,6 +167,7 @@ pub async fn start(
         agents: agents::Agents::default(),
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
+        tables: table_check::TableCheck::default(),
         throttle: console::Throttle::default(),
         passwords: Semaphore::new(PASSWORDS),
         waiting_passwords: Semaphore::new(WAITING_PASSWORDS),
@@ -222,6 +226,7 @@ pub async fn start(
         address
     });
     shared.tasks.spawn(schedule::run(Arc::clone(&shared)));
+    shared.tasks.spawn(table_check::run(Arc::clone(&shared)));
     shared.tasks.spawn(addresses::follow(Arc::clone(&shared)));
     if let Some(backups) = &shared.backups {
         let run = backups::run(Arc::clone(&shared), Arc::clone(backups));

@@ -20,6 +20,7 @@ use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{
     CardToken, CredentialKind, DisplayNumber, Means, NewCredential, NewMeans,
 };
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
@@ -889,5 +890,40 @@ async fn a_stolen_agent_is_reported_and_the_pins_it_knew_are_renewed_once() {
         }
     }
     all_as_they_were(&different);
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_the_one_it_should_be_is_told_until_a_week_after_it_was_mended() {
+    let house = House::new().await;
+    let told = "agent had another table than it should have";
+    assert_eq!(house.get("/").await.matches(told).count(), 0);
+    let head = house.store.read().head().expect("a head");
+    let another = Disagreement::Another(head);
+    let recorded = house.store.record_disagreement(AGENT, another).await;
+    recorded.expect("recorded");
+    let today = house.get("/").await;
+    assert_eq!(today.matches(told).count(), 1, "{today}");
+    assert_eq!(
+        today
+            .matches("nothing it says it refuses is believed")
+            .count(),
+        1
+    );
+    let receipt = Receipt {
+        revision: head,
+        up_to: head,
+        above: Vec::new(),
+        statement: b"said".to_vec(),
+        signature: [9; 64],
+    };
+    let recorded = house.store.record_acknowledgement(AGENT, receipt).await;
+    recorded.expect("recorded");
+    let mended = house.get("/").await;
+    assert_eq!(mended.matches("has acknowledged the right one").count(), 1);
+    assert_eq!(mended.matches("is believed").count(), 0);
+    let week = 7 * 24 * 3600 * 1_000_000;
+    house.clock.0.fetch_add(week, Ordering::SeqCst);
+    assert_eq!(house.get("/").await.matches(told).count(), 0);
     house.running.stop().await;
 }

@@ -31,7 +31,7 @@ use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
-use offgate_core::ruling::ruled_by;
+use offgate_core::ruling::{Ruled, Ruling, ruled_by};
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{DoorEntry, Entry, EntryKey, EntryKind};
 use offgate_core::text::Email;
@@ -592,6 +592,29 @@ impl Ledger for Books {
     fn write_table_head(&mut self, agent: AgentId, head: TableHead) -> Result<(), StoreError> {
         self.tables.entry(agent).or_default().head = Some(head);
         Ok(())
+    }
+
+    fn admissions(&self, user: UserId) -> Result<Vec<Ruling>, StoreError> {
+        let credentials = self.memory.credentials.values();
+        let held = credentials
+            .filter(|credential| credential.user == user)
+            .map(|credential| (*credential.id.as_bytes(), Ruled::Usable));
+        let subjects = [(*user.as_bytes(), Ruled::Admitted)]
+            .into_iter()
+            .chain(held);
+        Ok(subjects
+            .filter_map(|(subject, ruled)| {
+                let revision = *self.memory.readmitted.get(&subject)?;
+                let mut ended = self.memory.known.iter();
+                let epoch = ended.find(|(_, last)| *last >= revision);
+                Some(Ruling {
+                    subject,
+                    ruled,
+                    epoch: epoch.map_or(self.identity.epoch, |(epoch, _)| *epoch),
+                    revision,
+                })
+            })
+            .collect())
     }
 
     fn await_confirmation(

@@ -9,6 +9,7 @@ use offgate_core::agent::{Agent, AgentState};
 use offgate_core::change::{Change, Edit};
 use offgate_core::command::Command;
 use offgate_core::confirmation::{self, Alone, DoorFacts, DoorStanding};
+use offgate_core::disagreement::Disagreement;
 use offgate_core::id::{AgentId, CommandId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::ruling::{Ruling, ruled_by};
@@ -385,7 +386,16 @@ impl World {
                     let shown = Input::History(node.books.history(size));
                     left.extend(self.hand(n, number, shown));
                 }
-                Output::Answered { .. } | Output::Witnessed(_) | Output::Doubted(_) => {}
+                Output::Answered { .. }
+                | Output::Witnessed(_)
+                | Output::Doubted(_)
+                | Output::Disagrees(Disagreement::Missing) => {}
+                // Every table here comes from a server of its epoch, and none is written by hand.
+                Output::Disagrees(Disagreement::Another(revision)) => self.breaks(Violation {
+                    promise: "the tables",
+                    about: About::ALL,
+                    words: format!("the table of revision {revision} is not the server’s"),
+                }),
                 Output::Testimony(rulings) => {
                     if !self.take_over(n, id, &rulings) {
                         return self.conversation_over(n, number);

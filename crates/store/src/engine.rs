@@ -10,12 +10,14 @@ use offgate_core::actor::Actor;
 use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, LetterId, PolicyId, StoreId, UserId};
 use offgate_core::mail::{LetterKind, Posting};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinSalt;
 use offgate_core::records::Records;
+use offgate_core::ruling::Ruling;
 use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::text::Email;
 use offgate_core::tree::TreeHash;
@@ -205,6 +207,8 @@ pub trait Ledger: Records<Error = StoreError> {
     fn table_head(&self, agent: AgentId) -> Result<Option<TableHead>, StoreError>;
     /// Writes what an agent's table is as a whole.
     fn write_table_head(&mut self, agent: AgentId, head: TableHead) -> Result<(), StoreError>;
+    /// The admissions that are the last word about somebody or about a credential of theirs.
+    fn admissions(&self, user: UserId) -> Result<Vec<Ruling>, StoreError>;
     /// Notes that a door must confirm a change about a person.
     fn await_confirmation(
         &mut self,
@@ -332,6 +336,14 @@ pub trait Batch: Ledger {
         &mut self,
         agent: AgentId,
         seen: Witnessed,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Notes that an agent's table is not the one that it should be; that it has none only if it had
+    /// acknowledged one in this epoch.
+    fn disagrees(
+        &mut self,
+        agent: AgentId,
+        disagreement: Disagreement,
         now: Timestamp,
     ) -> Result<(), StoreError>;
     /// Notes that an agent was heard.

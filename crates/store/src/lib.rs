@@ -34,7 +34,7 @@ pub use engine::{
     Confirms, Heard, Purpose, Receipt, RestoreRecord, StoreIdentity, TableHead, Verdict, Witnessed,
 };
 pub use error::StoreError;
-pub use reader::{AgentContact, Reader, TableChanges};
+pub use reader::{AgentContact, CheckedEntries, Reader, TableChanges};
 pub use sqlite::DATABASE_FILE;
 pub use store::Store;
 pub use vault::{Erased, RotationStep, VAULT_FOLDER, VaultError, VaultState, WRAPPING_KEY_AGE};

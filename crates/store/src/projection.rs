@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use offgate_core::agent::{Agent, AgentState};
 use offgate_core::change::Change;
 use offgate_core::id::{AgentId, UserId};
-use offgate_core::parameters::{Revision, Timestamp};
+use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::ruling::{Ruling, ruled_by};
 use offgate_core::table::compile::{self, Scope, Touched};
 use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use offgate_core::user::{Standing, UserRecord};
 
 use crate::checkpoint::StoreSigner;
-use crate::engine::{Confirms, Ledger, TableHead};
+use crate::engine::{Confirms, Ledger, StoreIdentity, TableHead};
 use crate::error::StoreError;
 
 /// Compiles again what a change, which has been applied, touched, writes what came out different,
@@ -49,8 +49,9 @@ pub(crate) fn project(
         }
     }
     let confirms = due(batch, change)?;
-    let ruling = ruling(batch, change, revision, signer);
-    let salt = batch.identity().pin_salt;
+    let identity = batch.identity();
+    let ruling = ruling(change, identity.epoch, revision).map(|it| sealed(&it, identity, signer));
+    let salt = identity.pin_salt;
     let mut concerned: BTreeMap<AgentId, BTreeSet<EntryKey>> = BTreeMap::new();
     for agent in furniture.iter().chain(&whole) {
         concerned.entry(*agent).or_default();
@@ -90,7 +91,14 @@ pub(crate) fn project(
         if all {
             keys.extend(reached(batch, &scope)?.into_iter().map(EntryKey::user));
         }
-        let changed = write(batch, agent, &scope, &keys, ruling.as_ref(), revision)?;
+        let changed = write(
+            batch,
+            (agent, &scope),
+            &keys,
+            ruling.as_ref(),
+            revision,
+            signer,
+        )?;
         if let Some((user, confirms)) = confirms
             && changed.contains(&EntryKey::user(user))
         {
@@ -134,57 +142,93 @@ fn reached(batch: &dyn Ledger, scope: &Scope) -> Result<BTreeSet<UserId>, StoreE
 /// Writes those of the entries that are not as they were. Says which.
 fn write(
     batch: &mut dyn Ledger,
-    agent: &Agent,
-    scope: &Scope,
+    (agent, scope): (&Agent, &Scope),
     keys: &BTreeSet<EntryKey>,
     ruling: Option<&Entry>,
     revision: Revision,
+    signer: &dyn StoreSigner,
 ) -> Result<BTreeSet<EntryKey>, StoreError> {
-    let mut hash = batch
-        .table_head(agent.id)?
-        .map_or(TableHash::EMPTY, |head| head.hash);
-    let mut changed = BTreeSet::new();
+    let hash = batch.table_head(agent.id)?;
+    let mut writing = Writing {
+        batch,
+        agent,
+        revision,
+        hash: hash.map_or(TableHash::EMPTY, |head| head.hash),
+        changed: BTreeSet::new(),
+    };
     for key in keys {
-        let before = batch.entry(agent.id, *key)?;
         let after = match ruling.filter(|ruling| ruling.key() == *key) {
             Some(ruling) => Some(ruling.encode()),
-            None => compile::entry(batch, scope, *key)?.map(|entry| entry.encode()),
+            None => compile::entry(writing.batch, scope, *key)?.map(|entry| entry.encode()),
         };
-        if before == after {
-            continue;
+        if writing.put(*key, after)? == Known::Newly && key.kind == EntryKind::User {
+            // It may hold a refusal from when it knew them last.
+            for admission in writing.batch.admissions(UserId::from_bytes(key.id))? {
+                let admission = sealed(&admission, writing.batch.identity(), signer);
+                writing.put(admission.key(), Some(admission.encode()))?;
+            }
         }
-        if let Some(before) = before {
-            hash = hash.without(&agent.hash_key, &before);
-        }
-        if let Some(after) = &after {
-            hash = hash.with(&agent.hash_key, after);
-        }
-        batch.write_entry(agent.id, *key, revision, after.as_deref())?;
-        changed.insert(*key);
     }
+    let Writing { hash, changed, .. } = writing;
     if !changed.is_empty() {
         batch.write_table_head(agent.id, TableHead { revision, hash })?;
     }
     Ok(changed)
 }
 
-/// What the change rules, with the store's seal, as doors keep it.
-fn ruling(
-    batch: &dyn Ledger,
-    change: &Change,
+/// An agent's table while a change is written into it.
+struct Writing<'b> {
+    batch: &'b mut dyn Ledger,
+    agent: &'b Agent,
     revision: Revision,
-    signer: &dyn StoreSigner,
-) -> Option<Entry> {
+    hash: TableHash,
+    changed: BTreeSet<EntryKey>,
+}
+
+/// Whether the table has come to have an entry that it did not have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Newly,
+    AsBefore,
+}
+
+impl Writing<'_> {
+    fn put(&mut self, key: EntryKey, after: Option<Vec<u8>>) -> Result<Known, StoreError> {
+        let before = self.batch.entry(self.agent.id, key)?;
+        if before == after {
+            return Ok(Known::AsBefore);
+        }
+        if let Some(before) = &before {
+            self.hash = self.hash.without(&self.agent.hash_key, before);
+        }
+        if let Some(after) = &after {
+            self.hash = self.hash.with(&self.agent.hash_key, after);
+        }
+        self.batch
+            .write_entry(self.agent.id, key, self.revision, after.as_deref())?;
+        self.changed.insert(key);
+        Ok(match before {
+            None => Known::Newly,
+            Some(_) => Known::AsBefore,
+        })
+    }
+}
+
+/// What the change rules.
+fn ruling(change: &Change, epoch: Epoch, revision: Revision) -> Option<Ruling> {
     let (_, subject, ruled) = ruled_by(change)?;
-    let identity = batch.identity();
-    let ruling = Ruling {
+    Some(Ruling {
         subject,
         ruled,
-        epoch: identity.epoch,
+        epoch,
         revision,
-    };
+    })
+}
+
+/// A ruling with the store's seal, as doors keep it.
+fn sealed(ruling: &Ruling, identity: StoreIdentity, signer: &dyn StoreSigner) -> Entry {
     let seal = signer.seal(&ruling.statement(identity.store));
-    Some(Entry::Ruling(RulingEntry::new(&ruling, seal)))
+    Entry::Ruling(RulingEntry::new(ruling, seal))
 }
 
 /// What doors must confirm. Nobody deactivated is admitted by anything but being reactivated, so a

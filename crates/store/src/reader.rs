@@ -10,6 +10,7 @@ use offgate_core::alert::{AlertKind, Tries};
 use offgate_core::checkpoint::SignedCheckpoint;
 use offgate_core::confirmation::{Contact, DoorFacts, DoorVersion};
 use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::disagreement::Noticed;
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
@@ -43,7 +44,8 @@ use crate::questions::{KeptAnswer, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure,
-    evidence, exposed_pins, log_tree, mail, questions, restores, sign_in, speed, tables, users,
+    evidence, exposed_pins, log_tree, mail, questions, restores, sign_in, speed, table_check,
+    tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -58,6 +60,17 @@ pub struct TableChanges {
     pub puts: Vec<(EntryKey, Vec<u8>)>,
     /// Entries that are gone.
     pub deletes: Vec<EntryKey>,
+}
+
+/// Entries of an agent's table beside the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckedEntries {
+    /// How many there are among those that were looked at.
+    pub entries: usize,
+    /// Those that are not what the records say; also those that are not there and should be.
+    pub wrong: Vec<EntryKey>,
+    /// After which one to go on; none: these were the last.
+    pub next: Option<EntryKey>,
 }
 
 /// How an agent was heard.
@@ -323,6 +336,25 @@ impl Reader {
     /// first of them first, at most a hundred.
     pub fn doubts(&self) -> Result<Vec<(AgentId, Timestamp)>, StoreError> {
         self.with(|rows| tables::doubts(rows.connection))
+    }
+
+    /// The agents whose table was not the one that it should have been, as far as that is still told
+    /// of, the last to be noticed first.
+    pub fn disagreements(&self, now: Timestamp) -> Result<Vec<(AgentId, Noticed)>, StoreError> {
+        let mut found = self.with(|rows| tables::disagreements(rows.connection))?;
+        found.retain(|(_, noticed)| noticed.is_told(now));
+        Ok(found)
+    }
+
+    /// Compares entries of an agent's table with what the records say, those after a key, at most so
+    /// many. There are none of an agent that was revoked.
+    pub fn check_entries(
+        &self,
+        agent: AgentId,
+        after: Option<EntryKey>,
+        limit: usize,
+    ) -> Result<CheckedEntries, StoreError> {
+        self.with(|rows| table_check::entries(rows, agent, after, limit))
     }
 
     /// How fast deactivations reached the last door that was connected; none if there were none.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use offgate_core::actor::Actor;
 use offgate_core::alert::Alert;
 use offgate_core::command::Command;
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, LetterId, UserId};
 use offgate_core::mail::Posting;
@@ -286,6 +287,23 @@ impl Store {
     /// The store could not do it.
     pub async fn record_contact(&self, agent: AgentId, heard: Heard) -> Result<(), StoreError> {
         self.note(Job::Contact { agent, heard }).await
+    }
+
+    /// Keeps that an agent's table is not the one that it should be. That it has none is no news of
+    /// one that has acknowledged nothing yet.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_disagreement(
+        &self,
+        agent: AgentId,
+        disagreement: Disagreement,
+    ) -> Result<(), StoreError> {
+        self.note(Job::Disagreement {
+            agent,
+            disagreement,
+        })
+        .await
     }
 
     /// Keeps what an agent says it has seen of the log.

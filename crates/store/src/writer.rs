@@ -12,6 +12,7 @@ use offgate_core::actor::Actor;
 use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::command::Command;
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{AgentId, CommandId, LetterId, QuestionId, UserId};
 use offgate_core::log::Person;
@@ -59,6 +60,10 @@ pub(crate) enum Job {
         agent: AgentId,
         seen: Witnessed,
     },
+    Disagreement {
+        agent: AgentId,
+        disagreement: Disagreement,
+    },
     Events {
         agent: AgentId,
         lost: u64,
@@ -97,6 +102,7 @@ impl Job {
             Self::Command { .. } | Self::AskDoors(_) => Concerns::Doors,
             Self::Acknowledge { .. }
             | Self::Answered { .. }
+            | Self::Disagreement { .. }
             | Self::Events { .. }
             | Self::ForgetEvents { .. }
             | Self::PostCheckpoint { .. }
@@ -365,6 +371,13 @@ fn perform(
                 let alert = Alert::HistoryDoesNotContinue { agent, at: now };
                 alerts::raise(batch, &alert, now, randomness)?;
             }
+            Ok(Answer::Noted)
+        }
+        Job::Disagreement {
+            agent,
+            disagreement,
+        } => {
+            batch.disagrees(*agent, *disagreement, now)?;
             Ok(Answer::Noted)
         }
         Job::Events {

@@ -409,7 +409,7 @@ impl Stub {
                 rest: Rest::Nothing,
             }))),
             Output::Prove(since) => Ok(Some(Input::History(self.history(since)))),
-            Output::Witnessed(_) | Output::Testimony(_) => Ok(None),
+            Output::Witnessed(_) | Output::Testimony(_) | Output::Disagrees(_) => Ok(None),
             Output::Doubted(_) => {
                 self.heard.send_modify(|heard| heard.doubted += 1);
                 Err(())

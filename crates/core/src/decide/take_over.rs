@@ -26,8 +26,9 @@ impl<R: Records + ?Sized> Case<'_, R> {
     }
 
     /// Whether these records are from before it. What an epoch ruled that they never had, another
-    /// restore of this store ruled, which they do not know of. A door shows it for as long as it
-    /// hears of nothing later: whoever was admitted again since stays so.
+    /// restore of this store ruled, which they do not know of. A door shows it until it hears of
+    /// something later, which it does when it comes to know them again: whoever was admitted again
+    /// since stays so.
     fn is_forgotten(&self, ruling: &Ruling) -> Judgement<bool, R> {
         let known = self.read(|records| records.known_of(ruling.epoch))?;
         if !ruling.ruled.refuses() || known.is_some_and(|last| ruling.revision <= last) {

@@ -26,6 +26,7 @@ mod sign_in;
 mod signed_in;
 mod start;
 mod system;
+mod tables;
 mod throttle;
 mod timeline;
 mod times;

@@ -26,6 +26,7 @@ use super::people::{self, Alarm, DoorsStanding};
 use super::restored::{AfterRestore, after_restore};
 use super::signed_in::SignedIn;
 use super::system::exposed_pins;
+use super::tables::disagreeing;
 use super::timeline::{DayOfLines, Timeline};
 use super::tried::TriedAt;
 use super::{Console, history, times};
@@ -68,6 +69,8 @@ struct TodayPage {
     alarms: Vec<String>,
     /// Doors that say that they would open for somebody who is refused.
     admitting: Vec<Alarm>,
+    /// Agents whose table is not the one that it should be.
+    disagreeing: Vec<String>,
     /// How many PINs a stolen agent knew.
     exposed: Option<String>,
     after_restore: Option<AfterRestore>,
@@ -118,6 +121,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         date: write_day(&zone, now),
         alarms: history::alarms(&reader, &zone, now)?,
         admitting: people::alarms(&reader, &zone, now)?,
+        disagreeing: disagreeing(console, &reader, &zone, now)?,
         exposed: exposed_pins(&reader)?,
         after_restore: after_restore(&reader, &zone, now)?,
         backup_trouble: told(console, &zone).and_then(|told| told.trouble),

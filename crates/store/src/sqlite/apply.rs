@@ -20,7 +20,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::{alerts, erasure, exposed_pins, given_up, mail, sign_in, webhook};
+use super::{alerts, erasure, exposed_pins, given_up, mail, readmissions, sign_in, webhook};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -32,10 +32,12 @@ pub(super) fn change(
     change: &Change,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let revision = number(revision);
+    readmissions::note(connection, change, revision)?;
     Apply {
         connection,
         vault,
-        revision: number(revision),
+        revision,
         now,
     }
     .change(change)

@@ -8,6 +8,7 @@ use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
@@ -23,6 +24,7 @@ use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
 use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
+use offgate_core::ruling::Ruling;
 use offgate_core::server_address::ServerAddresses;
 use offgate_core::table::entry::{EntryKey, EntryKind};
 use offgate_core::text::Email;
@@ -35,8 +37,8 @@ use super::read::{EndedLimit, Rows};
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
 use super::{
-    activity, alerts, apply, checkpoints, erasure, log_tree, mail, payload, questions, sign_in,
-    users,
+    activity, alerts, apply, checkpoints, erasure, log_tree, mail, payload, questions,
+    readmissions, sign_in, users,
 };
 use crate::alerts::KeptTries;
 use crate::checkpoint;
@@ -345,6 +347,10 @@ impl Ledger for SqliteBatch<'_> {
         )
     }
 
+    fn admissions(&self, user: UserId) -> Result<Vec<Ruling>, StoreError> {
+        readmissions::of(self.connection, self.identity, user)
+    }
+
     fn await_confirmation(
         &mut self,
         user: UserId,
@@ -417,6 +423,11 @@ impl Batch for SqliteBatch<'_> {
              SELECT max(revision) FROM door_version newest WHERE newest.agent = ?1 \
              AND newest.door = door_version.door AND newest.revision <= ?2)",
             params![agent.as_bytes(), up_to],
+        )?;
+        self.run(
+            "UPDATE disagreement SET mended_at = ?3 \
+             WHERE agent = ?1 AND revision <= ?2 AND mended_at IS NULL",
+            params![agent.as_bytes(), up_to, now],
         )
     }
 
@@ -619,6 +630,26 @@ impl Batch for SqliteBatch<'_> {
                 now.microseconds(),
                 doubted
             ],
+        )
+    }
+
+    fn disagrees(
+        &mut self,
+        agent: AgentId,
+        disagreement: Disagreement,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (what, revision) = match disagreement {
+            Disagreement::Another(revision) => ("another", Some(revision)),
+            Disagreement::Missing => ("missing", tables::acknowledged(self.connection, agent)?),
+        };
+        let Some(revision) = revision else {
+            return Ok(());
+        };
+        self.run(
+            "INSERT OR REPLACE INTO disagreement (agent, what, revision, noticed_at) \
+             VALUES (?1, ?2, ?3, ?4)",
+            params![agent.as_bytes(), what, number(revision), now.microseconds()],
         )
     }
 

@@ -11,7 +11,7 @@ use offgate_core::parameters::{Clock, Randomness};
 use offgate_core::pin::PinSalt;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::{Rows, given_up, log_tree, older_copy, payload, users};
+use super::{Rows, given_up, log_tree, older_copy, payload, readmissions, users};
 use crate::error::StoreError;
 use crate::vault::{Keys, Vault};
 
@@ -49,6 +49,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0012_receipts.sql"),
         include_str!("../../migrations/0013_questions.sql"),
         include_str!("../../migrations/0014_webhook.sql"),
+        include_str!("../../migrations/0015_readmissions.sql"),
     ],
     fill,
 };
@@ -66,6 +67,9 @@ fn fill(rows: &Rows<'_>, found: i64) -> Result<(), StoreError> {
     }
     if found < 4 {
         log_tree::fill(connection)?;
+    }
+    if found < 15 {
+        readmissions::fill(connection)?;
     }
     Ok(())
 }

@@ -27,10 +27,10 @@ use offgate_core::webhook::Webhook;
 use rusqlite::{Connection, params};
 
 use super::people::{credential_columns, operator_columns};
-use super::restores;
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id, revision};
 use super::tables::Counting;
 use super::{alerts, erasure, exposed_pins, furniture, given_up, mail, people, tables, webhook};
+use super::{readmissions, restores};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -385,7 +385,7 @@ impl Records for Rows<'_> {
     }
 
     fn readmitted(&self, subject: &[u8; 16]) -> Result<Option<Revision>, StoreError> {
-        restores::readmitted(self.connection, subject)
+        readmissions::since_restore(self.connection, subject)
     }
 
     fn server_addresses(&self) -> Result<ServerAddresses, StoreError> {

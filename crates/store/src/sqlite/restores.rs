@@ -2,7 +2,6 @@
 
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
-use offgate_core::table::entry::{Entry, EntryKind};
 use offgate_core::user::DeactivationReason;
 use rusqlite::{Connection, params};
 
@@ -28,41 +27,6 @@ pub(super) fn known_of(
         |row| Ok(row.get::<_, Option<i64>>(0)?),
     )?;
     Ok(known.flatten().map(revision))
-}
-
-/// The last change since the last restore that admitted a person, or made a credential usable, again.
-/// The log says of whom, and not of which credential; of those the doors that know them are told.
-pub(super) fn readmitted(
-    connection: &Connection,
-    subject: &[u8; 16],
-) -> Result<Option<Revision>, StoreError> {
-    let since = last(connection)?.map_or(0, |restore| restore.revision.number());
-    let person = one(
-        connection,
-        "SELECT max(revision) FROM log WHERE subject = 'user' AND subject_id = ?1 \
-         AND revision > ?2 AND kind = 'user.reactivated'",
-        params![subject, i64::try_from(since).unwrap_or(i64::MAX)],
-        |row| Ok(row.get::<_, Option<i64>>(0)?),
-    )?;
-    if let Some(found) = person.flatten() {
-        return Ok(Some(revision(found)));
-    }
-    let told = all(
-        connection,
-        "SELECT e.encoded FROM agent a CROSS JOIN agent_entry e ON e.agent = a.id \
-         AND e.kind = ?1 AND e.id = ?2 WHERE e.encoded IS NOT NULL AND e.revision > ?3",
-        params![
-            EntryKind::Ruling as u8,
-            subject,
-            i64::try_from(since).unwrap_or(i64::MAX)
-        ],
-        |row| match Entry::decode(&row.get::<_, Vec<u8>>(0)?) {
-            Ok(Entry::Ruling(entry)) => Ok(entry.ruling()),
-            Ok(_) | Err(_) => Err(StoreError::Damaged("a ruling that is none")),
-        },
-    )?;
-    let admitting = told.into_iter().flatten().filter(|it| !it.ruled.refuses());
-    Ok(admitting.map(|ruling| ruling.revision).max())
 }
 
 /// The last restore, if there was one.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use offgate_core::confirmation::{Contact, DoorVersion, Renewal};
+use offgate_core::disagreement::{Disagreement, Noticed};
 use offgate_core::id::{AgentId, DoorId, UserId};
 use offgate_core::parameters::{Boot, Clock, Revision, Timestamp, Uptime};
 use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
@@ -229,6 +230,32 @@ pub(crate) fn doubts(connection: &Connection) -> Result<Vec<(AgentId, Timestamp)
                 id!(row, 0, AgentId),
                 Timestamp::from_microseconds(row.get(1)?),
             ))
+        },
+    )
+}
+
+/// The agents whose table was not the one that it should have been, the last to be noticed first.
+pub(crate) fn disagreements(
+    connection: &Connection,
+) -> Result<Vec<(AgentId, Noticed)>, StoreError> {
+    all(
+        connection,
+        "SELECT d.agent, d.what, d.revision, d.noticed_at, d.mended_at FROM disagreement d \
+         JOIN agent a ON a.id = d.agent WHERE a.revoked_at IS NULL \
+         ORDER BY d.noticed_at DESC, d.agent LIMIT 100",
+        [],
+        |row| {
+            let disagreement = match row.get::<_, String>(1)?.as_str() {
+                "another" => Disagreement::Another(revision(row.get(2)?)),
+                "missing" => Disagreement::Missing,
+                _ => return Err(StoreError::Damaged("a disagreement of no known kind")),
+            };
+            let noticed = Noticed {
+                disagreement,
+                at: Timestamp::from_microseconds(row.get(3)?),
+                mended_at: instant(row.get(4)?),
+            };
+            Ok((id!(row, 0, AgentId), noticed))
         },
     )
 }

@@ -8,6 +8,7 @@ use offgate_core::agent::{JoinSecretHash, JoinToken, JoinTokenState};
 use offgate_core::backup::Restored;
 use offgate_core::command::{Command, Expected, Unconfirmed};
 use offgate_core::credential::{CredentialKind, NewCredential, NewMeans, Plate, PlateSharing};
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{HolidayGroupId, JoinTokenId, OperatorId, ScheduleId};
@@ -211,6 +212,12 @@ fn hear(opened: &Opened) {
         }
         store
             .record_acknowledgement(agent(1), receipt(head))
+            .await
+            .expect("recorded");
+        // Since schema 15.
+        let another = Disagreement::Another(head);
+        store
+            .record_disagreement(agent(1), another)
             .await
             .expect("recorded");
         // Since schema 2.

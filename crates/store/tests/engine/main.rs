@@ -9,6 +9,7 @@
 
 mod alerts;
 mod backup;
+mod disagreements;
 mod fail_modes;
 mod fixture;
 mod full_disk;

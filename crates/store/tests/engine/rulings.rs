@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use offgate_core::actor::Actor;
 use offgate_core::backup::Restored;
-use offgate_core::command::{Command, Unconfirmed};
+use offgate_core::command::{Command, Expected, Unconfirmed};
 use offgate_core::credential::CredentialState;
 use offgate_core::id::CommandId;
 use offgate_core::parameters::{Clock as _, Epoch, Revision};
 use offgate_core::records::Records as _;
 use offgate_core::ruling::{Ruled, Ruling, Seal};
 use offgate_core::table::entry::{Entry, RulingEntry};
-use offgate_core::text::Note;
-use offgate_core::user::{Standing, UserRecord};
+use offgate_core::text::{Note, PersonName};
+use offgate_core::user::{AccessPeriod, Profile, Standing, UserRecord};
 use offgate_store::Outcome;
 
 use crate::organisation::*;
@@ -168,4 +168,83 @@ fn what_a_door_goes_on_showing_undoes_no_later_admission() {
     });
     take_over();
     assert_eq!(states(), (true, true));
+}
+
+/// The admissions that agent 1 has in its table, with the epoch that each was ruled in.
+fn admissions(opened: &Opened) -> BTreeSet<([u8; 16], u64)> {
+    let store = opened.store.identity().store;
+    let rulings = rulings(opened, 1).into_iter().filter_map(|entry| {
+        let ruling = entry.ruling().expect("a ruling");
+        assert_eq!(
+            entry.seal(),
+            Seal::of(&ruling.statement(store), &[7; 32]),
+            "sealed in the words of its own epoch"
+        );
+        let admits = !ruling.ruled.refuses();
+        admits.then_some((ruling.subject, ruling.epoch.counter))
+    });
+    rulings.collect()
+}
+
+#[test]
+fn an_agent_that_comes_to_know_somebody_hears_that_they_were_admitted_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 34);
+    let now = opened.store.identity().epoch.counter;
+    let member = |number: u8, groups: &[u8]| Command::EditUser {
+        user: user(number),
+        expected: Expected::Whatever,
+        profile: Profile {
+            first_name: PersonName::parse("Ada").expect("a name"),
+            last_name: PersonName::parse("Last").expect("a name"),
+            preferred_name: None,
+            email: None,
+            phone: None,
+            employee_number: None,
+        },
+        access: AccessPeriod::default(),
+        groups: groups.iter().map(|number| group(*number)).collect(),
+        policies: BTreeSet::new(),
+    };
+    let back_and_forth = |number: u8| {
+        let card = credential(number);
+        opened.done(create(number, BTreeSet::new(), BTreeSet::new(), "Ada"));
+        opened.done(deactivate(number));
+        opened.done(Command::ReactivateUser { user: user(number) });
+        opened.done(Command::ReportLost { credential: card });
+        opened.done(Command::ReportFound { credential: card });
+    };
+    let (person, card) = (
+        |number| *user(number).as_bytes(),
+        |number| *credential(number).as_bytes(),
+    );
+
+    for number in 1..=3 {
+        back_and_forth(number);
+    }
+    assert_eq!(rulings(&opened, 1), [], "it knows nobody");
+    opened.done(member(1, &[1]));
+    let of_first = BTreeSet::from([(person(1), now), (card(1), now)]);
+    assert_eq!(admissions(&opened), of_first);
+
+    // What was refused since is no admission any more.
+    opened.done(deactivate(2));
+    opened.done(Command::ReportLost {
+        credential: credential(2),
+    });
+    opened.done(member(2, &[1]));
+    assert_eq!(admissions(&opened), of_first);
+
+    // Over a restore the word stays that of the epoch in which it was said.
+    opened.done(Command::NoteRestore(Restored {
+        made_at: opened.clock.now(),
+        epoch: Epoch {
+            counter: 0,
+            nonce: [5; 16],
+        },
+        last: opened.store.read().head().expect("a head"),
+    }));
+    opened.done(member(3, &[1]));
+    let of_third = BTreeSet::from([(person(3), 0), (card(3), 0)]);
+    assert_eq!(admissions(&opened), &of_first | &of_third);
 }
