@@ -18,12 +18,18 @@ struct Proof {
     test: &'static [&'static str],
 }
 
-const PROOFS: [Proof; 5] = [
+const PROOFS: [Proof; 6] = [
     Proof {
         what: "Server and agents killed at random moments",
         variable: "OFFGATE_DEEP_KILLS",
         size: "1000",
         test: &["test", "-p", "offgate", "--test", "program", "kills"],
+    },
+    Proof {
+        what: "Processes stopped, killed and cut off while cards are presented",
+        variable: "OFFGATE_DEEP_REAL",
+        size: "20,2000",
+        test: &["test", "-p", "offgate", "--test", "program", "real"],
     },
     Proof {
         what: "The link by seed: loss, crashes, torn syncs, cut connections",

@@ -1,84 +1,15 @@
 //! A server, two agents, and between one of them and the server a wire that can be cut: what the
 //! doors do, and what may be said of them meanwhile.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Installation, Running, offgate, run, wait_until};
+use crate::wire::Wire;
 
 const DOORS: [&str; 2] = ["Front door", "Back door"];
 const CARDS: [&str; 2] = ["04A22B19F0", "04C5D6E7F8"];
 const PEOPLE: [&str; 2] = ["Yuki Mori", "Amara Okafor"];
-
-/// What a wire carries now. None: it is cut.
-type Carried = Arc<Mutex<Option<Vec<TcpStream>>>>;
-
-/// A wire with a switch in it.
-struct Wire {
-    address: String,
-    carried: Carried,
-}
-
-impl Wire {
-    /// Lays a wire to this address. Its threads end with the test's process.
-    fn lay(server: String) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let address = listener.local_addr().expect("its address").to_string();
-        let carried: Carried = Arc::new(Mutex::new(Some(Vec::new())));
-        let switch = Arc::clone(&carried);
-        std::thread::spawn(move || {
-            for agent in listener.incoming().flatten() {
-                let mut carried = switch.lock().unwrap_or_else(PoisonError::into_inner);
-                // Dropping it is the cut.
-                let Some(carried) = carried.as_mut() else {
-                    continue;
-                };
-                let Ok(server) = TcpStream::connect(&server) else {
-                    continue;
-                };
-                for (from, to) in [(&agent, &server), (&server, &agent)] {
-                    let from = from.try_clone().expect("a socket");
-                    let to = to.try_clone().expect("a socket");
-                    std::thread::spawn(move || carry(from, to));
-                }
-                carried.extend([agent, server]);
-            }
-        });
-        Self { address, carried }
-    }
-
-    fn cut(&self) {
-        let carried = self.lock().take();
-        for stream in carried.into_iter().flatten() {
-            // Whoever has ended it already is not to be told.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn mend(&self) {
-        *self.lock() = Some(Vec::new());
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<TcpStream>>> {
-        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Carries bytes one way until either end is gone.
-fn carry(mut from: TcpStream, mut to: TcpStream) {
-    let mut bytes = [0; 4096];
-    while let Ok(read @ 1..) = from.read(&mut bytes) {
-        if to.write_all(&bytes[..read]).is_err() {
-            break;
-        }
-    }
-    // It may be gone already.
-    let _ = to.shutdown(Shutdown::Both);
-}
 
 /// A server with two doors, each with an agent of its own, and two people.
 struct House {

@@ -2,16 +2,16 @@
 //! reactivated. No command that was answered is lost, and nobody whose refusal a door has confirmed
 //! is ever admitted there again before somebody reactivates them.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::support::{Installation, Running, SOON, offgate, post, run, wait_until};
+use crate::support::{
+    Console, Dice, Installation, Running, SOON, free_address, offgate, run, wait_until,
+};
 
 /// How often something is killed; `cargo xtask deep` asks for more.
 const KILLS: usize = 200;
@@ -19,25 +19,6 @@ const KILLS: usize = 200;
 const VARIABLE: &str = "OFFGATE_DEEP_KILLS";
 const PEOPLE: usize = 6;
 const DOORS: [&str; 2] = ["Front door", "Back door"];
-
-/// Numbers that look random, and are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn wait(&mut self, at_most: u64) {
-        let until = Instant::now() + Duration::from_millis(self.below(at_most));
-        while let Some(rest) = until.checked_duration_since(Instant::now()) {
-            std::thread::park_timeout(rest);
-        }
-    }
-}
 
 /// Somebody, and what the last answer about them said.
 #[derive(Clone, Debug)]
@@ -50,8 +31,7 @@ struct Person {
 struct House {
     installation: Installation,
     link: String,
-    http: String,
-    cookie: String,
+    console: Console,
     /// Held while a command about anybody is under way, and while what doors do is compared with
     /// what they confirmed.
     people: Mutex<Vec<Person>>,
@@ -68,7 +48,13 @@ impl House {
         Running::start(
             offgate()
                 .args([
-                    "serve", "--log", "off", "--listen", &self.link, "--http", &self.http,
+                    "serve",
+                    "--log",
+                    "off",
+                    "--listen",
+                    &self.link,
+                    "--http",
+                    &self.console.address,
                 ])
                 .arg("--data")
                 .arg(self.installation.data())
@@ -148,31 +134,13 @@ impl House {
                 asked.end(Signal::KILL).0 == Some(0)
             }
             _ => self
+                .console
                 .submit(&format!("/users/{id}/{verb}"), fields)
                 .is_some_and(|answer| {
                     assert!(!answer.starts_with("HTTP/1.1 4"), "{verb}: {answer}");
                     answer.starts_with("HTTP/1.1 303")
                 }),
         }
-    }
-
-    /// What the console answers; nothing when it is killed meanwhile.
-    fn submit(&self, path: &str, body: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(&self.http).ok()?;
-        stream.set_read_timeout(Some(SOON)).ok()?;
-        write!(
-            stream,
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\n\
-             Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: {length}\r\n\r\n{body}",
-            host = self.http,
-            cookie = self.cookie,
-            length = body.len(),
-        )
-        .ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer)
     }
 
     /// Makes sure that what is read from here on stays so. A change whose process was killed may lie
@@ -226,19 +194,12 @@ impl House {
     }
 }
 
-/// An address that nobody listens at.
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").to_string()
-}
-
 /// A house with people, whose server and agents run.
 fn begin() -> (House, Vec<Running>) {
     let mut house = House {
         installation: Installation::new(),
         link: free_address(),
-        http: free_address(),
-        cookie: String::new(),
+        console: Console::at(free_address()),
         people: Mutex::default(),
         answered: AtomicUsize::new(0),
         settled: AtomicUsize::new(0),
@@ -279,20 +240,7 @@ fn begin() -> (House, Vec<Running>) {
     let people = people.collect();
     let mut running = vec![house.serve()];
     running[0].read_until("Root fingerprint");
-    let made =
-        house
-            .installation
-            .json(&["owner", "add", "--name", "O", "--email", "o@example.org"]);
-    let link = made["link"].as_str().expect("a link");
-    let path = &link[link.find("/start/").expect("a path")..];
-    let signed_in = post(&house.http, path, "password=a+long+boat+ride");
-    let cookie = signed_in
-        .lines()
-        .find_map(|line| line.strip_prefix("set-cookie: "));
-    let cookie = cookie
-        .and_then(|line| line.split(';').next())
-        .unwrap_or_else(|| panic!("{signed_in}"));
-    house.cookie = cookie.to_owned();
+    house.console.sign_in(&house.installation);
     house.site = site;
     house.people = Mutex::new(people);
     for (number, door) in DOORS.iter().enumerate() {

@@ -18,5 +18,7 @@ mod erasure;
 mod keys;
 mod kills;
 mod mail;
+mod real;
 mod server;
 mod support;
+mod wire;

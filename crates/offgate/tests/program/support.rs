@@ -1,7 +1,7 @@
 //! The real program in directories of its own, as a person at a terminal uses it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -94,6 +94,12 @@ impl Running {
         }
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process"), signal).expect("a signal");
+    }
+
     /// Sends it a signal, and says what it said until it ended.
     pub(crate) fn end_and_read(&mut self, signal: Signal) -> String {
         self.end(signal);
@@ -105,8 +111,7 @@ impl Running {
     /// Sends it a signal, and says its exit code and how long it took to end.
     pub(crate) fn end(&mut self, signal: Signal) -> (Option<i32>, Duration) {
         let since = Instant::now();
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process"), signal).expect("a signal");
+        self.signal(signal);
         let status = self.child.wait().expect("its end");
         (status.code(), since.elapsed())
     }
@@ -238,4 +243,78 @@ pub(crate) fn post(host: &str, path: &str, body: &str) -> String {
             body.len()
         ),
     )
+}
+
+/// An address that nobody listens at.
+pub(crate) fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").to_string()
+}
+
+/// The console, as somebody who has signed in uses it.
+pub(crate) struct Console {
+    pub(crate) address: String,
+    cookie: String,
+}
+
+impl Console {
+    /// The console of a server that will serve there.
+    pub(crate) fn at(address: String) -> Self {
+        Self {
+            address,
+            cookie: String::new(),
+        }
+    }
+
+    /// Becomes an owner, while the server runs.
+    pub(crate) fn sign_in(&mut self, installation: &Installation) {
+        let made = installation.json(&["owner", "add", "--name", "O", "--email", "o@example.org"]);
+        let link = made["link"].as_str().expect("a link");
+        let path = &link[link.find("/start/").expect("a path")..];
+        let signed_in = post(&self.address, path, "password=a+long+boat+ride");
+        let mut lines = signed_in.lines();
+        let cookie = lines.find_map(|line| line.strip_prefix("set-cookie: "));
+        let cookie = cookie.and_then(|line| line.split(';').next());
+        cookie
+            .unwrap_or_else(|| panic!("{signed_in}"))
+            .clone_into(&mut self.cookie);
+    }
+
+    /// What the console answers to a form; nothing when it is killed meanwhile.
+    pub(crate) fn submit(&self, path: &str, body: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(SOON)).ok()?;
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\n\
+             Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {length}\r\n\r\n{body}",
+            host = self.address,
+            cookie = self.cookie,
+            length = body.len(),
+        )
+        .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+}
+
+/// Numbers that look random, and are the same in every run.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    pub(crate) fn wait(&mut self, at_most: u64) {
+        let until = Instant::now() + Duration::from_millis(self.below(at_most));
+        while let Some(rest) = until.checked_duration_since(Instant::now()) {
+            std::thread::park_timeout(rest);
+        }
+    }
 }
