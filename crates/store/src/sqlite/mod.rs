@@ -42,6 +42,7 @@ use offgate_core::id::StoreId;
 use offgate_core::log::Person;
 use offgate_core::parameters::{Clock, Epoch, Randomness};
 use offgate_core::pin::PinSalt;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::{Batch, Engine, Forgotten, StoreIdentity};
@@ -64,7 +65,9 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "secure_delete", true)?;
     // A commit that was answered survives a power cut: a lost refusal opens a door.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.set_prepared_statement_cache_capacity(128);
+    // Plans do not depend on what is bound: or else a statement that is used again is planned again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
 

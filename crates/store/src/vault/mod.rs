@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use offgate_core::log::Person;
 use offgate_core::parameters::{Randomness, Timestamp};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 pub(crate) use seal::{CannotOpen, OpeningKey, SealingKey};
@@ -456,6 +457,8 @@ fn open(folder: &Path, randomness: &dyn Randomness, now: Timestamp) -> Result<Op
         .open(&path)?;
     let mut connection = Connection::open(&path)?;
     connection.busy_timeout(BUSY)?;
+    // Looking a key up is not planned anew each time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A key that was deleted is overwritten, and one that was made is there before it is used.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
