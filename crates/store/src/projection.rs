@@ -7,7 +7,7 @@ use offgate_core::change::Change;
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::ruling::{Ruling, ruled_by};
-use offgate_core::table::compile::{self, Scope, Touched};
+use offgate_core::table::compile::{self, Places, Scope, Touched};
 use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use offgate_core::user::{Standing, UserRecord};
 
@@ -52,12 +52,13 @@ pub(crate) fn project(
     let identity = batch.identity();
     let ruling = ruling(change, identity.epoch, revision).map(|it| sealed(&it, identity, signer));
     let salt = identity.pin_salt;
+    let places = Places::read(batch)?;
     let mut concerned: BTreeMap<AgentId, BTreeSet<EntryKey>> = BTreeMap::new();
     for agent in furniture.iter().chain(&whole) {
         concerned.entry(*agent).or_default();
     }
     for user in everywhere {
-        for agent in agents_of(batch, user)? {
+        for agent in agents_of(batch, &places, user)? {
             let keys = concerned.entry(agent).or_default();
             keys.insert(EntryKey::user(user));
         }
@@ -77,7 +78,7 @@ pub(crate) fn project(
             continue;
         };
         let all = whole.contains(&agent.id);
-        let scope = Scope::of(batch, agent, salt)?;
+        let scope = places.scope(agent, salt);
         if all || furniture.contains(&agent.id) {
             keys.extend(scope.furniture_keys());
             let known = batch.entry_keys(agent.id)?;
@@ -112,16 +113,15 @@ pub(crate) fn project(
 }
 
 /// The agents a person concerns: those that know them, and those that have to from now on.
-fn agents_of(batch: &dyn Ledger, user: UserId) -> Result<BTreeSet<AgentId>, StoreError> {
+fn agents_of(
+    batch: &dyn Ledger,
+    places: &Places,
+    user: UserId,
+) -> Result<BTreeSet<AgentId>, StoreError> {
     let mut agents = batch.agents_with(EntryKey::user(user))?;
     if let Some(UserRecord::Present(person)) = batch.user(user)? {
         for policy in compile::effective_policies(batch, &person)? {
-            let Some(policy) = batch.policy(policy)? else {
-                continue;
-            };
-            for door in compile::doors_of_policy(batch, &policy)? {
-                agents.extend(batch.door(door)?.and_then(|door| door.agent));
-            }
+            agents.extend(places.agents_of(policy));
         }
     }
     Ok(agents)

@@ -234,6 +234,88 @@ pub fn groups_below<R: Records + ?Sized>(
     }
 }
 
+/// Every door and every policy with the doors that it names: read once for all the agents that a
+/// change concerns, because each scope is cut out of it.
+#[derive(Clone, Debug)]
+pub struct Places {
+    doors: BTreeMap<DoorId, Door>,
+    decided_by: BTreeMap<AgentId, Vec<DoorId>>,
+    policies: BTreeMap<PolicyId, (BTreeSet<DoorId>, PolicyHours)>,
+}
+
+impl Places {
+    /// As the records have them now.
+    ///
+    /// # Errors
+    /// The records could not be read.
+    pub fn read<R: Records + ?Sized>(records: &R) -> Result<Self, R::Error> {
+        let doors: BTreeMap<_, _> = records
+            .doors()?
+            .into_iter()
+            .map(|door| (door.id, door))
+            .collect();
+        let mut decided_by: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for door in doors.values() {
+            if let Some(agent) = door.agent {
+                decided_by.entry(agent).or_default().push(door.id);
+            }
+        }
+        let mut policies = BTreeMap::new();
+        for policy in records.policies()? {
+            let named = doors_of_policy(records, &policy)?;
+            policies.insert(policy.id, (named, policy.hours));
+        }
+        Ok(Self {
+            doors,
+            decided_by,
+            policies,
+        })
+    }
+
+    /// The scope of an agent. A revoked one has none of the doors and so knows nothing.
+    #[must_use]
+    pub fn scope(&self, agent: &crate::agent::Agent, salt: PinSalt) -> Scope {
+        let own = match agent.state {
+            AgentState::Enrolled => self.decided_by.get(&agent.id),
+            AgentState::Revoked { .. } => None,
+        };
+        self.over(own.into_iter().flatten(), agent.hash_key, salt)
+    }
+
+    /// The agents that decide at the doors that a policy names.
+    pub fn agents_of(&self, policy: PolicyId) -> impl Iterator<Item = AgentId> {
+        let named = self.policies.get(&policy).into_iter();
+        named
+            .flat_map(|(doors, _)| doors)
+            .filter_map(|door| self.doors.get(door)?.agent)
+    }
+
+    fn over<'d>(
+        &self,
+        own: impl Iterator<Item = &'d DoorId>,
+        hash_key: HashKey,
+        salt: PinSalt,
+    ) -> Scope {
+        let doors: BTreeMap<_, _> = own
+            .filter_map(|door| Some((*door, self.doors.get(door)?.clone())))
+            .collect();
+        let policies = self.policies.iter().filter_map(|(policy, (named, hours))| {
+            let named: BTreeSet<_> = doors
+                .keys()
+                .filter(|door| named.contains(door))
+                .copied()
+                .collect();
+            (!named.is_empty()).then(|| (*policy, (named, hours.clone())))
+        });
+        Scope {
+            hash_key,
+            salt,
+            policies: policies.collect(),
+            doors,
+        }
+    }
+}
+
 /// What an agent decides for: the frame in which its entries are compiled.
 #[derive(Clone, Debug)]
 pub struct Scope {
@@ -253,33 +335,7 @@ impl Scope {
         agent: &crate::agent::Agent,
         salt: PinSalt,
     ) -> Result<Self, R::Error> {
-        let doors = records.doors()?.into_iter();
-        let own = doors
-            .filter(|door| agent.state == AgentState::Enrolled && door.agent == Some(agent.id));
-        Self::over(records, own.collect(), agent.hash_key, salt)
-    }
-
-    fn over<R: Records + ?Sized>(
-        records: &R,
-        doors: Vec<Door>,
-        hash_key: HashKey,
-        salt: PinSalt,
-    ) -> Result<Self, R::Error> {
-        let doors: BTreeMap<_, _> = doors.into_iter().map(|door| (door.id, door)).collect();
-        let mut policies = BTreeMap::new();
-        for policy in records.policies()? {
-            let mut named = doors_of_policy(records, &policy)?;
-            named.retain(|door| doors.contains_key(door));
-            if !named.is_empty() {
-                policies.insert(policy.id, (named, policy.hours));
-            }
-        }
-        Ok(Self {
-            hash_key,
-            salt,
-            doors,
-            policies,
-        })
+        Ok(Places::read(records)?.scope(agent, salt))
     }
 
     /// The doors.
@@ -569,12 +625,12 @@ pub fn what_can_they_open<R: Records + ?Sized>(
     user: UserId,
     now: Timestamp,
 ) -> Result<Vec<Opening>, R::Error> {
-    let scope = Scope::over(
-        records,
-        records.doors()?,
+    let places = Places::read(records)?;
+    let scope = places.over(
+        places.doors.keys(),
         HashKey::from_bytes([0; 32]),
         PinSalt::from_bytes([0; 16]),
-    )?;
+    );
     let mut table = Table::empty(scope.hash_key);
     for key in scope
         .furniture_keys()
