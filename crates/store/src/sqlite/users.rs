@@ -5,7 +5,7 @@ use offgate_core::id::{DoorId, UserId};
 use offgate_core::parameters::Timestamp;
 use offgate_core::records::Records as _;
 use offgate_core::text::fold;
-use offgate_core::user::UserRecord;
+use offgate_core::user::{User, UserRecord};
 use rusqlite::{Connection, ToSql, named_params, params};
 
 use super::read::Rows;
@@ -398,18 +398,47 @@ pub(crate) fn access_ending(
     )
 }
 
-/// Writes anew the words by which somebody is found; nobody finds a removed person.
+/// Writes the words by which somebody is found, if they are others than before; nobody finds a
+/// removed person.
 pub(super) fn index(rows: &Rows<'_>, user: UserId) -> Result<(), StoreError> {
     let connection = rows.connection;
+    let words = match rows.user(user)? {
+        Some(UserRecord::Present(person)) => Some(words(rows, &person)?),
+        Some(UserRecord::Removed(_)) | None => None,
+    };
+    let known = one(
+        connection,
+        "SELECT words FROM user_search WHERE rowid = \
+         (SELECT number FROM user_search_row WHERE user = ?1)",
+        params![user.as_bytes()],
+        |row| Ok(row.get::<_, String>(0)?),
+    )?;
+    if words == known {
+        return Ok(());
+    }
     connection
         .prepare_cached(
             "DELETE FROM user_search WHERE rowid = \
              (SELECT number FROM user_search_row WHERE user = ?1)",
         )?
         .execute(params![user.as_bytes()])?;
-    let Some(UserRecord::Present(person)) = rows.user(user)? else {
+    let Some(words) = words else {
         return Ok(());
     };
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO user_search_row (user) VALUES (?1)")?
+        .execute(params![user.as_bytes()])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO user_search (rowid, words) \
+             VALUES ((SELECT number FROM user_search_row WHERE user = :user), :words)",
+        )?
+        .execute(named_params! { ":user": user.as_bytes(), ":words": words })?;
+    Ok(())
+}
+
+/// What somebody is found by, as it is kept.
+fn words(rows: &Rows<'_>, person: &User) -> Result<String, StoreError> {
     let profile = &person.profile;
     let mut words = vec![
         profile.first_name.as_str().to_owned(),
@@ -425,7 +454,7 @@ pub(super) fn index(rows: &Rows<'_>, user: UserId) -> Result<(), StoreError> {
             .map(|number| number.as_str()),
     ];
     words.extend(optional.into_iter().flatten().map(str::to_owned));
-    for credential in rows.credentials_of(user)? {
+    for credential in rows.credentials_of(person.id)? {
         match &credential.means {
             Means::Pin { .. } => {}
             Means::NfcCard { display_number, .. } => {
@@ -435,19 +464,7 @@ pub(super) fn index(rows: &Rows<'_>, user: UserId) -> Result<(), StoreError> {
             Means::LicencePlate { plate, .. } => words.push(plate.as_str().to_owned()),
         }
     }
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO user_search_row (user) VALUES (?1)")?
-        .execute(params![user.as_bytes()])?;
-    connection
-        .prepare_cached(
-            "INSERT INTO user_search (rowid, words) \
-             VALUES ((SELECT number FROM user_search_row WHERE user = :user), :words)",
-        )?
-        .execute(named_params! {
-            ":user": user.as_bytes(),
-            ":words": fold(&words.join(" ")),
-        })?;
-    Ok(())
+    Ok(fold(&words.join(" ")))
 }
 
 /// Writes the words of everybody: a database of before there was search.
