@@ -12,13 +12,13 @@ use super::check::{Shown, ShownDoor, Standing};
 pub const NOT_SHOWN: [&str; 6] = [
     "It does not show that the person stayed outside: a mechanical key, a door that stands open or \
      somebody who holds it open let anybody in.",
-    "It shows what each door's agent signed. An agent that was tampered with, or a lock that does \
+    "It shows what each door’s agent signed. An agent that was tampered with, or a lock that does \
      not follow its agent, can do otherwise.",
     "It is about the doors that it lists, which are those that could have opened for them then. \
      Doors of other systems decide for themselves.",
-    "That nothing else about this person is in the log is the store's word. What is listed is in \
+    "That nothing else about this person is in the log is the store’s word. What is listed is in \
      the log that was signed for.",
-    "The times are those of the server's own clock, and in answers those of the door's.",
+    "The times are those of the server’s own clock, and in answers those of the door’s.",
     "Without the root fingerprint, kept outside since the store was set up, it is not known whose \
      proof this is.",
 ];

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use offgate_core::alert::AlertKind;
 use offgate_core::calendar::write_time;
 use offgate_core::command::Command;
@@ -21,7 +22,7 @@ use super::alerts::{Shown, answer};
 use crate::console::execute::{Executed, command_id, execute};
 use crate::console::failure::Failure;
 use crate::console::form::Form;
-use crate::console::frame::{Banner, Section};
+use crate::console::frame::{Banner, Frame, Section};
 use crate::console::page::page;
 use crate::console::problems::Problems;
 use crate::console::signed_in::SignedIn;
@@ -33,8 +34,11 @@ pub(super) fn router() -> Router<Console> {
     Router::new()
         .route("/system/alerts/webhook", post(set_up))
         .route("/system/alerts/webhook/test", post(test))
-        .route("/system/alerts/webhook/secret", post(replace_secret))
-        .route("/system/alerts/webhook/stop", post(stop))
+        .route(
+            "/system/alerts/webhook/secret",
+            get(ask_replace_secret).post(replace_secret),
+        )
+        .route("/system/alerts/webhook/stop", get(ask_stop).post(stop))
 }
 
 /// The webhook as the page shows it.
@@ -192,6 +196,48 @@ async fn done(
             Ok(Some(answer(console, signed_in, shown)?))
         }
     }
+}
+
+/// What is asked before what another program relies on ends.
+#[derive(Template)]
+#[template(path = "system/webhook_confirm.html")]
+struct Confirm {
+    frame: Frame,
+    act: Act,
+    /// To whom alerts are sent.
+    host: String,
+}
+
+/// What may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Stop,
+    ReplaceSecret,
+}
+
+fn confirm(console: &Console, signed_in: &SignedIn, act: Act) -> Result<Response, Failure> {
+    let Some(webhook) = console.store.read().webhook()? else {
+        return Ok(Redirect::to("/system/alerts").into_response());
+    };
+    page(&Confirm {
+        frame: signed_in.frame(console, Section::System)?,
+        act,
+        host: webhook.address.host().as_str().to_owned(),
+    })
+}
+
+async fn ask_stop(
+    State(console): State<Console>,
+    signed_in: SignedIn,
+) -> Result<Response, Failure> {
+    confirm(&console, &signed_in, Act::Stop)
+}
+
+async fn ask_replace_secret(
+    State(console): State<Console>,
+    signed_in: SignedIn,
+) -> Result<Response, Failure> {
+    confirm(&console, &signed_in, Act::ReplaceSecret)
 }
 
 async fn replace_secret(
