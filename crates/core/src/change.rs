@@ -14,6 +14,7 @@ use crate::credential::{CardToken, Credential};
 use crate::fail_mode::EmergencyList;
 use crate::id::{AgentId, CredentialId, GroupId, JoinTokenId, OperatorId, PolicyId, UserId};
 use crate::keeping::Keeping;
+use crate::longer_limit::LongerLimit;
 use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{Operator, PasswordHash};
 use crate::parameters::Timestamp;
@@ -274,6 +275,15 @@ pub enum Change {
     WebhookSecretReplaced,
     /// Something was sent to the webhook to see whether it arrives.
     WebhookTested,
+    /// A door works on its own for longer, until a moment.
+    LimitLengthened {
+        /// What was in force of the kind.
+        before: Option<LongerLimit>,
+        /// What is.
+        after: LongerLimit,
+    },
+    /// It works on its own for as long as otherwise.
+    LongerLimitEnded(LongerLimit),
     /// Which alerts an operator is sent.
     AlertsChosen {
         /// Who.

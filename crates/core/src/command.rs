@@ -16,6 +16,7 @@ use crate::id::{
 };
 use crate::keeping::Keeping;
 use crate::log::Person;
+use crate::longer_limit::LongerLimit;
 use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{Operator, PasswordHash, Role};
 use crate::parameters::{Revision, Timestamp};
@@ -294,6 +295,12 @@ pub enum Command {
     /// Sends nothing to this address any more: whoever listened there said that nobody does. Asked by
     /// the server, judged afresh.
     WebhookGone(WebhookAddress),
+    /// Lets a door work on its own for longer until a moment, in place of an earlier such limit.
+    LengthenLimit(LongerLimit),
+    /// Ends that before its moment comes.
+    EndLongerLimit(DoorId),
+    /// Ends a longer limit whose moment has come. Asked by the schedule, judged afresh.
+    LongerLimitOver(DoorId),
     /// Says which alerts an operator is sent.
     ChooseAlerts(OperatorId, BTreeSet<AlertKind>),
     /// Lets calendars (clock changes, holidays) at the doors reach five years ahead from this

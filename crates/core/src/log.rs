@@ -16,6 +16,7 @@ use crate::id::{
     OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
+use crate::longer_limit::LongerLimit;
 use crate::mail::{CheckpointMail, MailServer, NewPassword};
 use crate::operator::{OperatorState, Role};
 use crate::parameters::Timestamp;
@@ -381,6 +382,16 @@ pub fn entry(change: &Change) -> Entry {
                 )
             },
         ),
+        Change::LimitLengthened { before, after } => Entry {
+            kind: "door.limit-lengthened",
+            subject: Subject::Door(after.door),
+            details: differences(&longer_limit(before.as_ref()), &longer_limit(Some(after))),
+        },
+        Change::LongerLimitEnded(limit) => Entry {
+            kind: "door.longer-limit-ended",
+            subject: Subject::Door(limit.door),
+            details: old(longer_limit(Some(limit))),
+        },
         Change::DoorGroup(edit) => furniture(
             edit,
             [
@@ -791,6 +802,20 @@ fn names(kinds: &BTreeSet<AlertKind>) -> String {
 
 fn alerts(chosen: Option<&BTreeSet<AlertKind>>) -> Field {
     ("alerts by mail", chosen.map(names))
+}
+
+fn longer_limit(limit: Option<&LongerLimit>) -> [Field; 3] {
+    [
+        (
+            "works on its own for seconds",
+            limit.map(|it| it.lease.seconds().to_string()),
+        ),
+        (
+            "longer until",
+            limit.map(|it| it.until.microseconds().to_string()),
+        ),
+        ("because", limit.map(|it| it.reason.as_str().to_owned())),
+    ]
 }
 
 /// Of the address only the machine is told: the rest may hold a secret.

@@ -19,6 +19,7 @@ use crate::id::{
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
+use crate::longer_limit::LongerLimit;
 use crate::mail::{CheckpointMail, MailServer};
 use crate::operator::Operator;
 use crate::parameters::{Epoch, Revision, Timestamp};
@@ -59,6 +60,8 @@ pub struct Memory {
     pub sites: BTreeMap<SiteId, Site>,
     /// Doors.
     pub doors: BTreeMap<DoorId, Door>,
+    /// Longer limits that are in force.
+    pub longer_limits: BTreeMap<DoorId, LongerLimit>,
     /// Groups of doors.
     pub door_groups: BTreeMap<DoorGroupId, DoorGroup>,
     /// Policies.
@@ -254,7 +257,16 @@ impl Memory {
                     |it| Site { revision, ..it },
                 );
             }
+            Change::LimitLengthened { after, .. } => {
+                self.longer_limits.insert(after.door, after);
+            }
+            Change::LongerLimitEnded(limit) => {
+                self.longer_limits.remove(&limit.door);
+            }
             Change::Door(edit) => {
+                if let Edit::Deleted(door) = &edit {
+                    self.longer_limits.remove(&door.id);
+                }
                 put(
                     &mut self.doors,
                     edit,
@@ -492,6 +504,9 @@ impl Records for Memory {
     }
     fn doors(&self) -> Result<Vec<Door>, Infallible> {
         list(&self.doors)
+    }
+    fn longer_limit(&self, door: DoorId) -> Result<Option<LongerLimit>, Infallible> {
+        Ok(self.longer_limits.get(&door).cloned())
     }
     fn door_group(&self, id: DoorGroupId) -> Result<Option<DoorGroup>, Infallible> {
         Ok(self.door_groups.get(&id).cloned())

@@ -16,6 +16,7 @@ use crate::id::{
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use crate::keeping::Keeping;
+use crate::longer_limit::LongerLimit;
 use crate::mail::{CheckpointMail, MailServer};
 use crate::operator::Operator;
 use crate::parameters::{Epoch, Revision, Timestamp};
@@ -88,6 +89,8 @@ pub trait Records {
     fn door(&self, id: DoorId) -> Result<Option<Door>, Self::Error>;
     /// All doors.
     fn doors(&self) -> Result<Vec<Door>, Self::Error>;
+    /// The longer limit that is in force at this door, if one is.
+    fn longer_limit(&self, door: DoorId) -> Result<Option<LongerLimit>, Self::Error>;
     /// The door group with this id.
     fn door_group(&self, id: DoorGroupId) -> Result<Option<DoorGroup>, Self::Error>;
     /// All door groups.

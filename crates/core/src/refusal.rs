@@ -185,6 +185,12 @@ pub enum Refusal {
     /// A list that ends with the lease, or before it, would change nothing.
     #[error("an emergency list holds for longer than its doors work on their own")]
     EmergencyLimitTooShort,
+    /// A longer limit that is none.
+    #[error("this is not longer than the door works on its own already")]
+    LimitNotLonger,
+    /// A longer limit ends, and soon enough.
+    #[error("the longer limit must end in the future, within 31 days")]
+    LongerLimitEnd,
     /// The invitation is used, withdrawn or expired; which of these is not said.
     #[error("this join token does not work any more; make a new one under System")]
     TokenSpent,

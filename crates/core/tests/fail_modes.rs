@@ -16,7 +16,10 @@ use offgate_core::agent::HashKey;
 use offgate_core::command::{Command, Expected, InitialPolicies, Unconfirmed};
 use offgate_core::credential::CardToken;
 use offgate_core::fail_mode::{EmergencyLimit, EmergencyList, FailMode};
-use offgate_core::id::{CredentialId, DoorId, EmergencyListId, PolicyId, ReaderId, SiteId, UserId};
+use offgate_core::id::{
+    CredentialId, DoorId, EmergencyListId, OperatorId, PolicyId, ReaderId, SiteId, UserId,
+};
+use offgate_core::longer_limit::LongerLimit;
 use offgate_core::memory::Memory;
 use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
@@ -24,7 +27,7 @@ use offgate_core::refusal::{Refusal, Thing};
 use offgate_core::table::Table;
 use offgate_core::table::admission::{self, DoorState, Lease, Presented, Reason, admit};
 use offgate_core::table::entry::{DoorEntry, Entry, PolicyEntry, UserEntry, WhenCutOff};
-use offgate_core::text::{PersonName, Title};
+use offgate_core::text::{Note, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 
 const SERVER: Actor = Actor::ServerCommandLine;
@@ -348,4 +351,81 @@ fn settings_without_a_fail_mode_have_the_bytes_they_always_had() {
         people: vec![[2; 16].into(), [1; 16].into()],
     }));
     assert!(Entry::decode(&unsorted.encode()).is_err());
+}
+
+fn longer(lease_seconds: u32, until: u64) -> Command {
+    Command::LengthenLimit(LongerLimit {
+        door: DOOR,
+        lease: LeaseLength::from_seconds(lease_seconds).expect("a length"),
+        until: now().plus(Duration::from_secs(until)),
+        reason: Note::parse("moving the server").expect("a note"),
+    })
+}
+
+#[test]
+fn a_longer_limit_is_longer_ends_and_never_outlasts_an_emergency_list() {
+    let mut memory = organisation();
+    let (hour, day) = (3600, 24 * 3600);
+    let again = longer(day, hour.into());
+    assert_eq!(refused(&mut memory, &again), Refusal::NotFound(Thing::Door));
+    accept(&mut memory, &Command::CreateDoor(door(FailMode::RefuseAll)));
+    // The door works on its own for twelve hours.
+    for (lease, until, expected) in [
+        (12 * hour, u64::from(hour), Refusal::LimitNotLonger),
+        (day, 0, Refusal::LongerLimitEnd),
+        (day, u64::from(31 * day) + 1, Refusal::LongerLimitEnd),
+    ] {
+        assert_eq!(refused(&mut memory, &longer(lease, until)), expected);
+    }
+    let operator = Actor::Operator(OperatorId::from_bytes([9; 16]));
+    let early = Command::LongerLimitOver(DOOR);
+    assert!(matches!(
+        memory.execute(operator, &early, now()),
+        Decision::Refused(..)
+    ));
+    accept(&mut memory, &again);
+    assert_eq!(
+        memory.execute(SERVER, &again, now()),
+        Decision::Accepted(Vec::new()),
+        "the same again changes nothing"
+    );
+    // Neither a list nor a change of the door may cut it short.
+    accept(
+        &mut memory,
+        &Command::CreateEmergencyList(list(&[1, 2], 20 * hour)),
+    );
+    let listed = Command::EditDoor(door(FailMode::EmergencyList(LIST)), Expected::Whatever);
+    assert_eq!(
+        refused(&mut memory, &listed),
+        Refusal::EmergencyLimitTooShort
+    );
+    accept(
+        &mut memory,
+        &Command::EditEmergencyList(list(&[1, 2], 30 * hour), Expected::Whatever),
+    );
+    accept(&mut memory, &listed);
+    assert_eq!(
+        refused(
+            &mut memory,
+            &Command::EditEmergencyList(list(&[1, 2], 20 * hour), Expected::Whatever)
+        ),
+        Refusal::EmergencyLimitTooShort
+    );
+    assert_eq!(
+        refused(&mut memory, &longer(30 * hour, 60)),
+        Refusal::EmergencyLimitTooShort
+    );
+    // Its moment comes; one that was set anew meanwhile goes on.
+    accept(&mut memory, &longer(25 * hour, u64::from(2 * hour)));
+    let at = |seconds: u32| now().plus(Duration::from_secs(seconds.into()));
+    assert_eq!(
+        memory.execute(Actor::Schedule, &early, at(hour)),
+        Decision::Accepted(Vec::new())
+    );
+    let ended = memory.execute(Actor::Schedule, &early, at(2 * hour));
+    assert!(
+        matches!(&ended, Decision::Accepted(changes) if changes.len() == 1),
+        "{ended:?}"
+    );
+    assert!(memory.longer_limits.is_empty());
 }

@@ -48,6 +48,9 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
     for user in reader.erasures_due(now)? {
         order(shared, Command::EraseDue { user }).await?;
     }
+    for door in reader.longer_limits_over(now)? {
+        order(shared, Command::LongerLimitOver(door)).await?;
+    }
     shared.store.note_ended_limits().await?;
     shared.store.forget_traces().await?;
     let kept = reader.keeping()?.door_events.duration();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState};
-use offgate_core::command::{Command, InitialPolicies};
+use offgate_core::command::{Command, Expected, InitialPolicies};
 use offgate_core::credential::{
     CardToken, CredentialKind, DisplayNumber, Means, NewCredential, NewMeans,
 };
@@ -38,7 +38,7 @@ use offgate_core::table::admission::{ClockTrust, Holder, Reason};
 use offgate_core::table::entry::TableHash;
 use offgate_core::text::{Email, EmployeeNumber, Note, PersonName, Title};
 use offgate_core::tree::TreeHash;
-use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
+use offgate_core::user::{AccessPeriod, DeactivationReason, Profile, UserRecord};
 use offgate_link::acknowledgement::{Acknowledgement, SigningKey};
 use offgate_link::question::{digest_of, statement};
 use offgate_server::{Keys, LogSigner, Making, ServerSettings, one_time_link};
@@ -529,6 +529,29 @@ async fn a_door_is_given_another_limit_a_list_and_what_it_does_after() {
         .await;
     assert!(answer.contains("Somebody changed this door"), "{answer}");
 
+    // For a while it may be longer, with a reason and an end.
+    let longer = format!("/doors/{DOOR}/longer");
+    if !House::is_as_it_was("door-longer", &house.get(&longer).await) {
+        different.push("door-longer");
+    }
+    let answer = house
+        .post(
+            &longer,
+            "number=5&unit=60&until=2026-11-20T12:00&reason=move",
+        )
+        .await;
+    assert!(answer.contains("This is not longer than"), "{answer}");
+    let body = "number=5&unit=86400&until=2026-11-20T12:00&reason=moving+the+server";
+    let answer = house.post(&longer, body).await;
+    assert!(answer.contains("location: /doors/"), "{answer}");
+    let page = house.get(&format!("/doors/{DOOR}?done=longer")).await;
+    let said = "Works on its own for 5 days until 20 Nov 2026, 12:00, then for 15 minutes again. \
+                Reason: moving the server.";
+    assert!(page.contains(said), "{page}");
+    let answer = house.post(&format!("{longer}/end"), "").await;
+    assert!(answer.contains("?done=longer-ended"), "{answer}");
+    assert!(!house.get(&settings).await.contains("Reason: moving"));
+
     // A list of one is refused; of two it is not, and a door can be given it.
     let list = "/emergency-lists/new";
     let one = format!("door={DOOR}&name=Keys&number=14&unit=86400&person={USER}&act=save");
@@ -593,6 +616,67 @@ async fn a_door_is_given_another_limit_a_list_and_what_it_does_after() {
 }
 
 #[tokio::test]
+async fn an_end_of_access_says_beforehand_which_doors_may_not_follow_it() {
+    let house = House::new().await;
+    let now = house.clock.now();
+    let found = house.store.read().user(USER).expect("an answer");
+    let Some(UserRecord::Present(person)) = found else {
+        panic!("they are there")
+    };
+    let ends = now.plus(Duration::from_secs(24 * 3600));
+    let command = Command::EditUser {
+        user: USER,
+        expected: Expected::Whatever,
+        profile: person.profile,
+        access: AccessPeriod {
+            starts: None,
+            ends: Some(ends),
+        },
+        groups: person.groups,
+        policies: person.policies,
+    };
+    let id = CommandId::from_bytes([0x79; 16]);
+    let outcome = house.store.execute(id, Actor::ServerCommandLine, command);
+    assert!(matches!(outcome.await, Ok(Outcome::Done { .. })));
+    let not_told = ", and was not told of this end; if that stays so, it may admit them until";
+    let told = ". It was told of this end, and follows it by its own clock.";
+    let said = async |words: &str| {
+        let mut times = Vec::new();
+        for path in ["/".to_owned(), format!("/users/{USER}")] {
+            times.push(house.get(&path).await.matches(words).count());
+        }
+        times
+    };
+    assert_eq!(
+        (said(not_told).await, said(told).await),
+        (vec![1, 1], vec![0, 0])
+    );
+    // It is heard, takes that up, and is gone again.
+    let head = house.store.read().head().expect("a head");
+    let statement = b"what it signed".to_vec();
+    let receipt = Receipt {
+        revision: head,
+        up_to: head,
+        above: Vec::new(),
+        signature: agent_key().sign(&statement),
+        statement,
+    };
+    let recorded = house.store.record_acknowledgement(AGENT, receipt).await;
+    recorded.expect("recorded");
+    assert_eq!(
+        (said(not_told).await, said(told).await),
+        (vec![0, 0], vec![1, 1])
+    );
+    for heard in [Heard::Connected, Heard::Gone] {
+        let noted = house.store.record_contact(AGENT, heard).await;
+        noted.expect("noted");
+        let cut_off = usize::from(heard == Heard::Gone);
+        assert_eq!(said(told).await, [cut_off; 2], "{heard:?}");
+    }
+    house.running.stop().await;
+}
+
+#[tokio::test]
 async fn everybody_chooses_their_own_alerts() {
     let mut house = House::new().await;
     let ticked = |page: &str| -> Vec<String> {
@@ -644,10 +728,27 @@ async fn everybody_chooses_their_own_alerts() {
     let page = house.get("/system/alerts?done=webhook").await;
     assert!(!page.contains("whsec_") && page.contains("The webhook was changed."));
     assert!(House::is_as_it_was("alerts-webhook", &page));
+    for (path, asked) in [
+        ("secret", "Replace the webhook’s secret?</h1>"),
+        ("stop", "Stop the webhook?</h1>"),
+    ] {
+        let page = house.get(&format!("/system/alerts/webhook/{path}")).await;
+        assert!(
+            page.contains(asked) && page.contains("example.com"),
+            "{page}"
+        );
+        let action = format!("action=\"/system/alerts/webhook/{path}\"");
+        assert!(page.contains(&action), "{page}");
+    }
     let answer = house.post("/system/alerts/webhook/secret", "").await;
     assert!(answer.contains("whsec_"), "{answer}");
     let answer = house.post("/system/alerts/webhook/stop", "").await;
     assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    let answer = house.get("/system/alerts/webhook/stop").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 303"),
+        "nothing to stop: {answer}"
+    );
     let answer = house.post("/system/alerts/webhook/test", "").await;
     assert!(answer.contains("Set up a webhook first."), "{answer}");
 

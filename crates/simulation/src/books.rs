@@ -23,6 +23,7 @@ use offgate_core::id::{
     HolidayGroupId, JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, StoreId, UserId,
 };
 use offgate_core::keeping::Keeping;
+use offgate_core::longer_limit::LongerLimit;
 use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::memory::Memory;
 use offgate_core::operator::Operator;
@@ -703,6 +704,7 @@ from_memory! {
     sites() -> Vec<Site>;
     door(id: DoorId) -> Option<Door>;
     doors() -> Vec<Door>;
+    longer_limit(door: DoorId) -> Option<LongerLimit>;
     door_group(id: DoorGroupId) -> Option<DoorGroup>;
     door_groups() -> Vec<DoorGroup>;
     policy(id: PolicyId) -> Option<Policy>;

@@ -8,17 +8,20 @@ use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
 use offgate_core::alert::{AlertKind, Tries};
 use offgate_core::checkpoint::SignedCheckpoint;
-use offgate_core::confirmation::{Contact, DoorFacts, DoorVersion};
+use offgate_core::confirmation::{Alone, Contact, DoorFacts, DoorVersion};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::disagreement::Noticed;
+use offgate_core::ending::{DoorBeforeEnd, Told};
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
+use offgate_core::longer_limit::LongerLimit;
 use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
+use offgate_core::outage::Outages;
 use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
 use offgate_core::pin::PinDigest;
 use offgate_core::place::{Door, DoorGroup, Site};
@@ -44,8 +47,8 @@ use crate::questions::{KeptAnswer, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure,
-    evidence, exposed_pins, log_tree, mail, questions, restores, sign_in, speed, table_check,
-    tables, users,
+    evidence, exposed_pins, log_tree, longer_limits, mail, outages, questions, restores, sign_in,
+    speed, table_check, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -415,6 +418,43 @@ impl Reader {
         self.with(|rows| tables::door_versions(rows.connection, agent, door))
     }
 
+    /// The doors that know somebody, and what each may do about an end of their access, in the order
+    /// of ids.
+    pub fn doors_before_end(&self, user: UserId) -> Result<Vec<DoorBeforeEnd>, StoreError> {
+        let mut doors = Vec::new();
+        for id in self.doors_that_know(user)? {
+            let Some(agent) = self.door(id)?.and_then(|door| door.agent) else {
+                continue;
+            };
+            let contact = self.contact(agent)?;
+            let about = self.with(|rows| tables::last_about(rows.connection, agent, user))?;
+            let acknowledged = self.acknowledged(agent)?;
+            let settings = self.door_settings(agent, id)?;
+            let counted_from = contact.and_then(|heard| heard.counted_from);
+            doors.push(DoorBeforeEnd {
+                door: id,
+                contact: contact.map_or(Contact::Silent { since: None }, |heard| heard.contact),
+                told: if about.is_some() && about <= acknowledged {
+                    Told::Acknowledged
+                } else {
+                    Told::NotAcknowledged
+                },
+                alone: Alone::by(&settings, Some(user), counted_from),
+            });
+        }
+        Ok(doors)
+    }
+
+    /// When an agent was not heard, as far as that is on record.
+    pub fn outages(&self, agent: AgentId) -> Result<Outages, StoreError> {
+        self.with(|rows| outages::of(rows.connection, agent))
+    }
+
+    /// The doors whose longer limit is over, at most a hundred.
+    pub fn longer_limits_over(&self, now: Timestamp) -> Result<Vec<DoorId>, StoreError> {
+        self.with(|rows| longer_limits::over(rows.connection, now))
+    }
+
     /// Who is sent checkpoints of the log, and when the next one is due.
     pub fn checkpoint_mail_due(&self) -> Result<Option<(CheckpointMail, Timestamp)>, StoreError> {
         self.with(|rows| mail::checkpoint_due(rows.connection))
@@ -587,6 +627,7 @@ delegate! {
     sites() -> Vec<Site>;
     door(id: DoorId) -> Option<Door>;
     doors() -> Vec<Door>;
+    longer_limit(door: DoorId) -> Option<LongerLimit>;
     door_group(id: DoorGroupId) -> Option<DoorGroup>;
     door_groups() -> Vec<DoorGroup>;
     policy(id: PolicyId) -> Option<Policy>;

@@ -29,6 +29,7 @@ fn needs(command: &Command) -> Needs {
         | Command::EraseDue { .. }
         | Command::RepeatErasure(_)
         | Command::WebhookGone(_)
+        | Command::LongerLimitOver(_)
         | Command::ExtendCalendars { .. } => Needs::Schedule,
         Command::EnrolAgent { .. } => Needs::JoiningAgent,
         Command::TakeOver(_) => Needs::TestifyingAgent,
@@ -70,6 +71,8 @@ fn needs(command: &Command) -> Needs {
         | Command::CreateDoor(_)
         | Command::EditDoor(..)
         | Command::DeleteDoor(_)
+        | Command::LengthenLimit(_)
+        | Command::EndLongerLimit(_)
         | Command::CreateDoorGroup(_)
         | Command::EditDoorGroup(..)
         | Command::DeleteDoorGroup(_)

@@ -11,8 +11,9 @@ use crate::fail_mode::EmergencyList;
 use crate::id::{
     DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId, PolicyId, ScheduleId, SiteId,
 };
+use crate::longer_limit::in_force;
 use crate::parameters::Revision;
-use crate::place::{Direction, Door, DoorGroup, Site};
+use crate::place::{Direction, Door, DoorGroup, LeaseLength, Site};
 use crate::policy::{Group, HolidayGroup, Policy, PolicyHours, Schedule};
 use crate::records::Records;
 use crate::refusal::{Refusal, Thing};
@@ -246,10 +247,9 @@ impl<R: Records + ?Sized> Case<'_, R> {
             if list.people.len() < EmergencyList::FEWEST {
                 return Err(Refusal::EmergencyListTooShort.into());
             }
-            if list.limit.duration() <= door.lease.duration() {
-                return Err(Refusal::EmergencyLimitTooShort.into());
-            }
         }
+        let longer = self.read(|records| records.longer_limit(door.id))?;
+        self.list_outlasts(door, in_force(door, longer.as_ref()))?;
         at_most(door.readers.len(), 8, "readers")?;
         if !door
             .readers
@@ -437,11 +437,22 @@ impl<R: Records + ?Sized> Case<'_, R> {
         if list.people.len() < EmergencyList::FEWEST {
             return Err(Refusal::EmergencyListTooShort.into());
         }
-        let doors = self.doors_with(list.id)?;
-        if doors
-            .iter()
-            .any(|door| list.limit.duration() <= door.lease.duration())
-        {
+        for door in self.doors_with(list.id)? {
+            let longer = self.read(|records| records.longer_limit(door.id))?;
+            if list.limit.duration() <= in_force(&door, longer.as_ref()).duration() {
+                return Err(Refusal::EmergencyLimitTooShort.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a time on its own that is not over before the door's emergency list is.
+    pub(super) fn list_outlasts(&self, door: &Door, lease: LeaseLength) -> Judgement<(), R> {
+        let Some(id) = door.fail_mode.list() else {
+            return Ok(());
+        };
+        let list = self.find(Thing::EmergencyList, |records| records.emergency_list(id))?;
+        if list.limit.duration() <= lease.duration() {
             return Err(Refusal::EmergencyLimitTooShort.into());
         }
         Ok(())

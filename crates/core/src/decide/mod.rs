@@ -9,6 +9,7 @@ mod authority;
 mod credential;
 mod erasure;
 mod furniture;
+mod longer_limit;
 mod mail;
 mod operator;
 mod take_over;
@@ -189,6 +190,9 @@ impl<R: Records + ?Sized> Case<'_, R> {
             Command::ReplaceWebhookSecret => self.with_webhook(Change::WebhookSecretReplaced),
             Command::TestWebhook => self.with_webhook(Change::WebhookTested),
             Command::WebhookGone(address) => self.webhook_gone(address),
+            Command::LengthenLimit(limit) => self.lengthen_limit(limit),
+            Command::EndLongerLimit(door) => self.end_longer_limit(*door),
+            Command::LongerLimitOver(door) => self.longer_limit_over(*door),
             Command::ChooseAlerts(operator, kinds) => self.choose_alerts(*operator, kinds),
             Command::ExtendCalendars { from_year } => {
                 let covered = self.read(|records| records.calendars_from())?;

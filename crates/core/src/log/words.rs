@@ -2,7 +2,7 @@
 //! "Maria Lopez *deactivated* Anna Berg".
 
 /// Every kind of entry and its verb.
-const VERBS: [(&str, &str); 64] = [
+const VERBS: [(&str, &str); 66] = [
     ("user.created", "created"),
     ("user.profile-changed", "changed the details of"),
     (
@@ -39,6 +39,14 @@ const VERBS: [(&str, &str); 64] = [
     ("door.created", "created the door"),
     ("door.changed", "changed the door"),
     ("door.deleted", "deleted the door"),
+    (
+        "door.limit-lengthened",
+        "gave more time on its own, for a while, to",
+    ),
+    (
+        "door.longer-limit-ended",
+        "took back the longer time on its own of",
+    ),
     ("door-group.created", "created the door group"),
     ("door-group.changed", "changed the door group"),
     ("door-group.deleted", "deleted the door group"),
@@ -107,6 +115,7 @@ pub fn is_instant(detail: &str) -> bool {
             | "employment ended at"
             | "deactivated since"
             | "backup made at"
+            | "longer until"
     )
 }
 

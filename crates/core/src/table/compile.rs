@@ -18,9 +18,10 @@ use crate::change::{Change, Edit};
 use crate::credential::{CardToken, Credential, CredentialState, Means};
 use crate::fail_mode::{EmergencyList, FailMode};
 use crate::id::{AgentId, DoorId, GroupId, PolicyId, ScheduleId, SiteId, UserId};
+use crate::longer_limit::in_force;
 use crate::parameters::Timestamp;
 use crate::pin::PinSalt;
-use crate::place::{Direction, Door};
+use crate::place::{Direction, Door, LeaseLength};
 use crate::policy::{
     Day, HolidayGroup, Policy, PolicyHours, Recurrence, Schedule, Weekday, Window,
 };
@@ -94,6 +95,14 @@ pub fn touched<R: Records + ?Sized>(
             .flatten()
             .map(Touched::Agent)
             .collect()),
+        Change::LimitLengthened { after: limit, .. } | Change::LongerLimitEnded(limit) => {
+            let door = records.door(limit.door)?;
+            Ok(door
+                .and_then(|door| door.agent)
+                .into_iter()
+                .map(Touched::Furniture)
+                .collect())
+        }
         Change::DoorGroup(edit) => agents_of(records, doors_of_group_edit(edit)),
         Change::Policy(edit) => {
             let mut doors = BTreeSet::new();
@@ -415,7 +424,8 @@ pub fn entry<R: Records + ?Sized>(
                     None => None,
                     Some(list) => records.emergency_list(list)?,
                 };
-                Some(door(known, list.as_ref()))
+                let longer = records.longer_limit(known.id)?;
+                Some(door(known, in_force(known, longer.as_ref()), list.as_ref()))
             }
         },
         EntryKind::Schedule => match records.schedule(ScheduleId::from_bytes(key.id))? {
@@ -466,7 +476,7 @@ pub fn entry<R: Records + ?Sized>(
 }
 
 /// A list that is not there admits nobody.
-fn door(door: &Door, list: Option<&EmergencyList>) -> Entry {
+fn door(door: &Door, lease: LeaseLength, list: Option<&EmergencyList>) -> Entry {
     let way = |direction| match direction {
         Direction::In => 0,
         Direction::Out => 1,
@@ -474,7 +484,7 @@ fn door(door: &Door, list: Option<&EmergencyList>) -> Entry {
     Entry::Door(DoorEntry {
         door: bytes(door.id),
         site: bytes(door.site),
-        lease_seconds: door.lease.seconds(),
+        lease_seconds: lease.seconds(),
         readers: door
             .readers
             .iter()

@@ -1,5 +1,7 @@
 //! `offgate door`: doors, their readers, and how long each works on its own.
 
+mod limits;
+
 use clap::{Args, Subcommand, ValueEnum};
 use offgate_core::command::{Command, Expected};
 use offgate_core::fail_mode::{EmergencyList, FailMode};
@@ -16,6 +18,7 @@ use super::furniture::{
 use crate::books::Books;
 use crate::exit::Failure;
 use crate::record::{Record, reference};
+use limits::{Lengthen, OutagesOf};
 
 /// What to do with doors.
 #[derive(Clone, Debug, Subcommand)]
@@ -30,6 +33,12 @@ pub(crate) enum DoorCommand {
     Edit(Edit),
     /// Delete one that no policy and no door group names
     Delete(Which),
+    /// Give one more time on its own until a moment, as before maintenance
+    Lengthen(Lengthen),
+    /// End that before its moment comes
+    EndLonger(Which),
+    /// List when one was cut off, and say what another time on its own would have meant
+    Outages(OutagesOf),
 }
 
 /// Which doors.
@@ -156,6 +165,7 @@ impl Shown for Door {
             .with("site", site)
             .with("agent", agent)
             .with("works_alone_seconds", self.lease.seconds())
+            .with("longer_limit", limits::longer(reader, self)?)
             .with("fail_mode", self.fail_mode.name())
             .with("emergency_list", list)
             .with("readers", readers))
@@ -184,6 +194,9 @@ pub(crate) fn run(books: &Books, command: &DoorCommand) -> Result<(), Failure> {
         DoorCommand::Create(new) => create(books, new),
         DoorCommand::Edit(edit) => change(books, edit),
         DoorCommand::Delete(which) => delete::<Door>(books, which),
+        DoorCommand::Lengthen(what) => limits::lengthen(books, what),
+        DoorCommand::EndLonger(which) => limits::end_longer(books, which),
+        DoorCommand::Outages(of) => limits::outages(books, of),
     }
 }
 
@@ -211,6 +224,7 @@ fn create(books: &Books, new: &Create) -> Result<(), Failure> {
 fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
     let reader = books.reader();
     let mut door: Door = pick(&reader, &edit.which.wanted)?;
+    let before = door.clone();
     if let Some(name) = &edit.name {
         door.name = title("--name", name)?;
     }
@@ -236,6 +250,7 @@ fn change(books: &Books, edit: &Edit) -> Result<(), Failure> {
     door.readers
         .extend(edit.add_reader.iter().map(|way| new_reader(books, *way)));
     let (id, drawn) = (door.id, door.revision);
+    limits::confirm_shorter(books, &before, &door)?;
     books.carry_out(Command::EditDoor(door, Expected::Unchanged(drawn)))?;
     show_result::<Door>(books, id)
 }

@@ -2,6 +2,7 @@
 
 mod emergency_list;
 mod length;
+mod longer;
 mod settings;
 
 use askama::Template;
@@ -11,8 +12,9 @@ use axum::response::Response;
 use axum::routing::get;
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::DoorId;
+use offgate_core::longer_limit::in_force;
 use offgate_core::parameters::Timestamp;
-use offgate_core::place::{Direction, Door, ZoneName};
+use offgate_core::place::{Direction, Door, LeaseLength, ZoneName};
 use offgate_core::records::Records as _;
 use offgate_core::table::compile::doors_of_policy;
 use offgate_store::activity::{About, ActivityKinds, ActivityQuery};
@@ -40,6 +42,7 @@ pub(crate) fn router() -> Router<Console> {
         .route("/doors/{door}", get(one))
         .route("/doors/{door}/live", get(one_live))
         .merge(settings::router())
+        .merge(longer::router())
         .merge(emergency_list::router())
 }
 
@@ -87,10 +90,15 @@ fn row(
         label: state.label(),
         tone: state.tone(),
         sentence: state.sentence(door_state::but(reader, door)?, zone, now),
-        alone: door_state::works_alone_for(door.lease),
+        alone: door_state::works_alone_for(lease(reader, door)?),
         agent: agent.map_or_else(|| "None".to_owned(), |it| it.name.as_str().to_owned()),
         state,
     })
+}
+
+/// How long a door works on its own by what is set now.
+fn lease(reader: &Reader, door: &Door) -> Result<LeaseLength, StoreError> {
+    Ok(in_force(door, reader.longer_limit(door.id)?.as_ref()))
 }
 
 /// How many doors with an agent are online: "4 of 5 doors are online."
@@ -165,6 +173,8 @@ struct DoorPage {
     row: DoorRow,
     site: String,
     readers: String,
+    /// The longer limit that is in force, in words.
+    longer: Option<String>,
     /// For how long a leaver could still get in; nothing where no time ends that.
     leaver: String,
     after: String,
@@ -190,6 +200,7 @@ fn door_page(console: &Console, signed_in: &SignedIn, door: DoorId) -> Result<Do
         before: None,
         limit: LINES,
     })?;
+    let lease = lease(&reader, &door)?;
     let mut timeline = Timeline::new(&reader, &site.zone, signed_in.operator.role);
     Ok(DoorPage {
         frame: signed_in.frame(console, Section::Doors)?,
@@ -198,8 +209,9 @@ fn door_page(console: &Console, signed_in: &SignedIn, door: DoorId) -> Result<Do
         readers: readers(&door),
         leaver: match door.fail_mode {
             FailMode::KeepLastTable => String::new(),
-            FailMode::RefuseAll | FailMode::EmergencyList(_) => settings::price(door.lease),
+            FailMode::RefuseAll | FailMode::EmergencyList(_) => settings::price(lease),
         },
+        longer: longer::words(&reader, &door)?,
         after: after(&reader, &door)?,
         policies: policies.join(", "),
         days: timeline.days(&activity.items)?,
@@ -259,6 +271,12 @@ async fn one(
     shown.frame.banner = match asked.done.as_str() {
         "saved" => Some(Banner::done(
             "Saved. The door goes by it once its agent has taken it up.",
+        )),
+        "longer" => Some(Banner::done(
+            "The longer limit is set. The door has it once its agent has taken it up.",
+        )),
+        "longer-ended" => Some(Banner::done(
+            "The longer limit is ended. The door goes by that once its agent has taken it up.",
         )),
         _ => None,
     };

@@ -8,6 +8,7 @@ mod activity;
 mod assets;
 mod door_state;
 mod doors;
+mod ending;
 mod execute;
 mod failure;
 mod form;

@@ -41,6 +41,7 @@ impl Problem {
             "name" => "Name",
             "door" => "Doors",
             "number" => "How long",
+            "until" => "Until",
             "fail_mode" => "After that time",
             "emergency_list" => "Emergency list",
             _ => "",
@@ -114,6 +115,8 @@ const fn field_of(refusal: &Refusal) -> &'static str {
         Refusal::CardInUse { .. } | Refusal::CardBurned => "token",
         Refusal::PlateInUse { .. } => "plate",
         Refusal::NameTaken(_) => "name",
+        Refusal::LimitNotLonger => "number",
+        Refusal::LongerLimitEnd => "until",
         _ => "",
     }
 }

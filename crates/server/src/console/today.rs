@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use offgate_core::calendar::{write_day, write_minute};
+use offgate_core::ending::SOON;
 use offgate_core::id::UserId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::ZoneName;
@@ -18,6 +19,7 @@ use offgate_store::{Reader, StoreError};
 
 use super::door_state::DoorState;
 use super::doors::{self, DoorRow};
+use super::ending;
 use super::failure::Failure;
 use super::frame::{Frame, Section};
 use super::live::{self, Fragment};
@@ -38,8 +40,6 @@ const PEOPLE: usize = 20;
 const LOOKED_AT: usize = 200;
 /// How many doors that need a look are shown.
 const DOORS: usize = 20;
-/// How far ahead ends of access are shown.
-const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How far back refusals are shown.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
 /// How many people who were taken out and tried all the same are shown above everything.
@@ -137,7 +137,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
         speed: reader.speed(now)?.map(|speed| speed.sentence()),
         open,
         looked_at_all: looked_at_all && not_confirmed.len() < LOOKED_AT,
-        ending: ending(&reader, &zone, now)?,
+        ending: ends(&reader, &zone, now)?,
         days: Timeline::new(&reader, &zone, signed_in.operator.role).days(&lately)?,
         more_troubles: rows
             .iter()
@@ -188,7 +188,7 @@ fn open(
     Ok((people, true))
 }
 
-fn ending(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {
+fn ends(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person>, StoreError> {
     let mut people = Vec::new();
     for user in reader.access_ending(now, now.plus(SOON), PEOPLE)? {
         if let Some(UserRecord::Present(person)) = reader.user(user)?
@@ -197,7 +197,11 @@ fn ending(reader: &Reader, zone: &ZoneName, now: Timestamp) -> Result<Vec<Person
             people.push(Person {
                 id: user,
                 name: person.profile.full_name(),
-                sentence: format!("Access ends {}.", write_minute(zone, ends)),
+                sentence: [format!("Access ends {}.", write_minute(zone, ends))]
+                    .into_iter()
+                    .chain(ending::sentences(reader, &person, zone, now)?)
+                    .collect::<Vec<_>>()
+                    .join(" "),
             });
         }
     }

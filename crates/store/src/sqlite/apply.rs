@@ -20,7 +20,9 @@ use rusqlite::{Connection, Params, params};
 
 use super::furniture::HOLIDAY;
 use super::rows::{actor_columns, number};
-use super::{alerts, erasure, exposed_pins, given_up, mail, readmissions, sign_in, webhook};
+use super::{
+    alerts, erasure, exposed_pins, given_up, longer_limits, mail, readmissions, sign_in, webhook,
+};
 use crate::error::StoreError;
 use crate::vault::Vault;
 
@@ -130,6 +132,8 @@ impl Apply<'_> {
             Change::Group(edit) => self.group(edit),
             Change::Site(edit) => self.site(edit),
             Change::Door(edit) => self.door(edit),
+            Change::LimitLengthened { after, .. } => longer_limits::set(self.connection, after),
+            Change::LongerLimitEnded(limit) => longer_limits::end(self.connection, limit.door),
             Change::DoorGroup(edit) => self.door_group(edit),
             Change::Policy(edit) => self.policy(edit),
             Change::Schedule(edit) => self.schedule(edit),

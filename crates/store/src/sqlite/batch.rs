@@ -17,6 +17,7 @@ use offgate_core::id::{
 };
 use offgate_core::keeping::Keeping;
 use offgate_core::log::{self, Subject};
+use offgate_core::longer_limit::LongerLimit;
 use offgate_core::mail::{CheckpointMail, LetterKind, MailServer, Posting};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Clock, Epoch, Revision, Timestamp};
@@ -37,7 +38,7 @@ use super::read::{EndedLimit, Rows};
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
 use super::{
-    activity, alerts, apply, checkpoints, erasure, log_tree, mail, payload, questions,
+    activity, alerts, apply, checkpoints, erasure, log_tree, mail, outages, payload, questions,
     readmissions, sign_in, users,
 };
 use crate::alerts::KeptTries;
@@ -659,8 +660,11 @@ impl Batch for SqliteBatch<'_> {
             Heard::Connected | Heard::Renewed => true,
             Heard::Gone => false,
         };
+        if connected {
+            outages::ends(self.connection, agent, Timestamp::from_microseconds(now))?;
+        }
         self.run(
-            "INSERT INTO contact (agent, connected, heard_at) VALUES (?1, ?2, ?3) \
+            "INSERT INTO contact (agent, connected, heard_at, outages_since) VALUES (?1, ?2, ?3, ?3) \
              ON CONFLICT (agent) DO UPDATE SET connected = ?2, \
              heard_at = CASE WHEN ?2 THEN ?3 ELSE heard_at END",
             params![agent.as_bytes(), connected, now],
@@ -714,6 +718,7 @@ delegate! {
     sites() -> Vec<Site>;
     door(id: DoorId) -> Option<Door>;
     doors() -> Vec<Door>;
+    longer_limit(door: DoorId) -> Option<LongerLimit>;
     door_group(id: DoorGroupId) -> Option<DoorGroup>;
     door_groups() -> Vec<DoorGroup>;
     policy(id: PolicyId) -> Option<Policy>;

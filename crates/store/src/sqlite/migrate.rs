@@ -50,6 +50,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0013_questions.sql"),
         include_str!("../../migrations/0014_webhook.sql"),
         include_str!("../../migrations/0015_readmissions.sql"),
+        include_str!("../../migrations/0016_longer_limits.sql"),
     ],
     fill,
 };

@@ -13,6 +13,7 @@ use offgate_core::id::{
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
 };
 use offgate_core::keeping::Keeping;
+use offgate_core::longer_limit::LongerLimit;
 use offgate_core::mail::{CheckpointMail, MailServer};
 use offgate_core::operator::Operator;
 use offgate_core::parameters::{Clock, Epoch, Revision, Timestamp};
@@ -29,7 +30,10 @@ use rusqlite::{Connection, params};
 use super::people::{credential_columns, operator_columns};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id, revision};
 use super::tables::Counting;
-use super::{alerts, erasure, exposed_pins, furniture, given_up, mail, people, tables, webhook};
+use super::{
+    alerts, erasure, exposed_pins, furniture, given_up, longer_limits, mail, people, tables,
+    webhook,
+};
 use super::{readmissions, restores};
 use crate::error::StoreError;
 use crate::vault::Vault;
@@ -311,6 +315,10 @@ impl Records for Rows<'_> {
         holiday_group holiday_groups HolidayGroup HolidayGroupId "id, revision, name FROM holiday_group";
         emergency_list emergency_lists EmergencyList EmergencyListId "id, revision, name, limit_seconds FROM emergency_list";
         agent agents Agent AgentId "id, revision, name, key, hash_key, enrolled_at, revoked_at FROM agent";
+    }
+
+    fn longer_limit(&self, door: DoorId) -> Result<Option<LongerLimit>, StoreError> {
+        longer_limits::of(self.connection, door)
     }
 
     fn pins_known_to(&self, agent: AgentId) -> Result<u64, StoreError> {

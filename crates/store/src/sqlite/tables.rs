@@ -132,6 +132,22 @@ pub(crate) fn doors_that_know(
     )
 }
 
+/// The change that an agent's table last took up about somebody; none if it does not know them.
+pub(crate) fn last_about(
+    connection: &Connection,
+    agent: AgentId,
+    user: UserId,
+) -> Result<Option<Revision>, StoreError> {
+    let key = EntryKey::user(user);
+    one(
+        connection,
+        "SELECT revision FROM agent_entry WHERE agent = ?1 AND kind = ?2 AND id = ?3 \
+         AND encoded IS NOT NULL",
+        params![agent.as_bytes(), key.kind as u8, key.id],
+        |row| Ok(revision(row.get(0)?)),
+    )
+}
+
 /// What the limits of doors that are not heard are counted by.
 pub(super) struct Counting {
     serving: Option<Uptime>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use offgate_core::agent::{JoinSecretHash, JoinToken, JoinTokenState};
 use offgate_core::backup::Restored;
@@ -13,9 +14,10 @@ use offgate_core::door_event::{DoorEvent, Happening};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{HolidayGroupId, JoinTokenId, OperatorId, ScheduleId};
 use offgate_core::keeping::{ErasureWait, Keeping};
+use offgate_core::longer_limit::LongerLimit;
 use offgate_core::parameters::{Clock as _, Epoch, Revision, Timestamp};
 use offgate_core::pin::{Pin, PinCandidate};
-use offgate_core::place::{Direction, Site, ZoneName};
+use offgate_core::place::{Direction, LeaseLength, Site, ZoneName};
 use offgate_core::policy::{
     Holiday, HolidayGroup, HolidayHours, Policy, PolicyHours, Recurrence, Schedule, Weekday, Window,
 };
@@ -136,6 +138,13 @@ fn live(opened: &Opened) {
         front_door(1, FailMode::EmergencyList(fail_modes::LIST)),
         Expected::Whatever,
     ));
+    // Since schema 16.
+    opened.done(Command::LengthenLimit(LongerLimit {
+        door: door(1),
+        lease: LeaseLength::from_seconds(7 * 24 * 3600).expect("a length"),
+        until: opened.clock.now().plus(Duration::from_secs(24 * 3600)),
+        reason: note("moving the server"),
+    }));
     for number in 1..=3 {
         opened.done(deactivate(number));
     }

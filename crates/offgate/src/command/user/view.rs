@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use offgate_core::confirmation::{DoorStanding, sentence, standing as door_standing};
+use offgate_core::ending::{SOON, cut_off};
 use offgate_core::id::UserId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::pin::Pin;
@@ -140,11 +141,35 @@ fn whole(books: &Books, user: UserId) -> Result<Record, Failure> {
         .with("credentials", credentials(&reader, &user, &zone)?)
         .with("created_at", shown(&zone, user.created_at));
     match &user.standing {
-        Standing::Active => Ok(record),
+        Standing::Active => {
+            Ok(record.with("end_at_doors", before_end(books, &reader, &user, &zone)?))
+        }
         Standing::Deactivated(deactivation) => {
             deactivated(record, books, &reader, &user, deactivation, &zone)
         }
     }
+}
+
+/// Of doors that are cut off before their access ends.
+fn before_end(
+    books: &Books,
+    reader: &Reader,
+    user: &User,
+    zone: &ZoneName,
+) -> Result<Vec<String>, Failure> {
+    let soon = |ends: &Timestamp| *ends <= books.now().plus(SOON);
+    let Some(ends) = user.access.ends.filter(soon) else {
+        return Ok(Vec::new());
+    };
+    let mut sentences = Vec::new();
+    for facts in reader.doors_before_end(user.id)? {
+        if let Some(cut_off) = cut_off(&facts, ends)
+            && let Some(door) = reader.door(facts.door)?
+        {
+            sentences.push(cut_off.sentence(door.name.as_str(), |at| shown(zone, at)));
+        }
+    }
+    Ok(sentences)
 }
 
 fn credentials(reader: &Reader, user: &User, zone: &ZoneName) -> Result<Vec<Value>, Failure> {

@@ -12,7 +12,7 @@ use axum::routing::get;
 use offgate_core::command::{Command, Expected};
 use offgate_core::fail_mode::{EmergencyList, FailMode};
 use offgate_core::id::{CommandId, DoorId, EmergencyListId};
-use offgate_core::parameters::Revision;
+use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::place::{Door, LeaseLength};
 use offgate_core::records::Records as _;
 use offgate_core::refusal::Refusal;
@@ -21,6 +21,7 @@ use offgate_store::Reader;
 use serde::Deserialize;
 
 use super::length::{self, UNITS};
+use super::longer;
 use crate::console::Console;
 use crate::console::door_state::{leaver_gets_in_for, told};
 use crate::console::execute::{Executed, command_id, execute};
@@ -54,6 +55,8 @@ struct Preset {
     label: String,
     chosen: bool,
     price: String,
+    /// What it would have meant lately, if it is shorter than it is now and anything is known.
+    lately: Option<String>,
 }
 
 /// A list that can be chosen.
@@ -75,6 +78,8 @@ struct SettingsPage {
     presets: Vec<Preset>,
     units: [(&'static str, &'static str); 4],
     lists: Vec<ListChoice>,
+    /// The longer limit that is in force, in words.
+    longer: Option<String>,
 }
 
 /// What each preset is for, in the order of [`LeaseLength::PRESETS`].
@@ -92,14 +97,40 @@ pub(super) fn price(lease: LeaseLength) -> String {
     )
 }
 
-fn presets(form: &Form) -> Vec<Preset> {
+/// What another time on its own would have meant for a door lately, if that is known.
+fn lately(
+    reader: &Reader,
+    door: &Door,
+    lease: LeaseLength,
+    now: Timestamp,
+) -> Result<Option<String>, Failure> {
+    let Some(agent) = door.agent else {
+        return Ok(None);
+    };
+    let outages = reader.outages(agent)?;
+    Ok(outages.sentence(door.name.as_str(), lease.duration(), now))
+}
+
+fn presets(
+    reader: &Reader,
+    door: &Door,
+    form: &Form,
+    now: Timestamp,
+) -> Result<Vec<Preset>, Failure> {
     let named = LeaseLength::PRESETS.into_iter().zip(FOR);
     named
-        .map(|((name, lease), survives)| Preset {
-            name,
-            label: format!("{}: {}", capital(name), told(lease.seconds())),
-            chosen: form.text("limit") == name,
-            price: format!("{survives}. {}", price(lease)),
+        .map(|((name, lease), survives)| {
+            let lately = match lease < door.lease {
+                true => lately(reader, door, lease, now)?,
+                false => None,
+            };
+            Ok(Preset {
+                name,
+                label: format!("{}: {}", capital(name), told(lease.seconds())),
+                chosen: form.text("limit") == name,
+                price: format!("{survives}. {}", price(lease)),
+                lately,
+            })
         })
         .collect()
 }
@@ -167,9 +198,10 @@ fn draw(
         frame: signed_in.frame(console, Section::Doors)?,
         id: door.id.to_string(),
         name: door.name.as_str().to_owned(),
-        presets: presets(&form),
+        presets: presets(&reader, door, &form, console.clock.now())?,
         units: UNITS,
         lists: lists(&reader, &form)?,
+        longer: longer::words(&reader, door)?,
         form,
         problems,
     })
@@ -250,6 +282,8 @@ struct ShortenPage {
     before: String,
     after: String,
     price: String,
+    /// What that would have meant lately; none if nothing is known.
+    lately: Option<String>,
     form: Form,
 }
 
@@ -271,6 +305,12 @@ async fn save(
                 before: told(door.lease.seconds()),
                 after: told(chosen.lease.seconds()),
                 price: price(chosen.lease),
+                lately: lately(
+                    &console.store.read(),
+                    &door,
+                    chosen.lease,
+                    console.clock.now(),
+                )?,
                 form,
             });
         }

@@ -26,6 +26,7 @@ use serde::Deserialize;
 
 use super::{DoorsStanding, held, person};
 use crate::console::door_state::{self, DoorState};
+use crate::console::ending;
 use crate::console::failure::Failure;
 use crate::console::frame::{Banner, Frame, Section};
 use crate::console::live::{self, Fragment};
@@ -147,6 +148,8 @@ struct ProfilePage {
     policies: Vec<String>,
     starts: Option<String>,
     ends: Option<String>,
+    /// Of doors that are cut off before their access ends.
+    ending: Vec<String>,
     email: Option<String>,
     phone: Option<String>,
     employee_number: Option<String>,
@@ -205,6 +208,7 @@ fn view(console: &Console, signed_in: &SignedIn, id: &str) -> Result<ProfilePage
         policies: policies(&reader, &person)?,
         starts: person.access.starts.map(|at| write_minute(&zone, at)),
         ends: person.access.ends.map(|at| write_minute(&zone, at)),
+        ending: ending::sentences(&reader, &person, &zone, now)?,
         email: text(profile.email.as_ref().map(|it| it.as_str())),
         phone: text(profile.phone.as_ref().map(|it| it.as_str())),
         employee_number: text(profile.employee_number.as_ref().map(|it| it.as_str())),
