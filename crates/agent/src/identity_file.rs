@@ -20,11 +20,13 @@ use crate::disk::{Disk, Folder};
 const NAME: &str = "identity";
 const DOORS: &str = "doors";
 const ISSUING: &str = "issuing";
+/// The form of the file.
+const VERSION: u8 = 1;
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
 struct Bytes {
-    /// Of this file's form: 1.
+    /// Of this file's form.
     #[n(0)]
     version: u8,
     /// PKCS#8.
@@ -74,6 +76,8 @@ pub(crate) enum NotKnown {
     NeverJoined,
     /// It is there and cannot be made sense of.
     Damaged,
+    /// It is whole, and a newer program's.
+    Newer,
     Io(io::Error),
 }
 
@@ -93,7 +97,7 @@ pub(crate) fn read_or_begin(
     randomness: &dyn Randomness,
 ) -> Result<Known, NotKnown> {
     let known = match folder.read_if_there(NAME)? {
-        Some(bytes) => Some(read(&bytes).ok_or(NotKnown::Damaged)?),
+        Some(bytes) => Some(read(&bytes)?),
         None => None,
     };
     match (known, token) {
@@ -122,7 +126,7 @@ pub(crate) fn read_or_begin(
 /// Writes who this agent is, so that a power cut leaves either this or what was there before.
 pub(crate) fn write(folder: &mut Folder, known: &Known) -> io::Result<()> {
     let bytes = Bytes {
-        version: 1,
+        version: VERSION,
         key: known.key.pkcs8().to_vec().into(),
         root: known.root.0.into(),
         joined: known.joined.as_ref().map(|joined| JoinedBytes {
@@ -138,16 +142,23 @@ pub(crate) fn write(folder: &mut Folder, known: &Known) -> io::Result<()> {
     folder.write_whole(NAME, &[&bytes, checksum.as_bytes().as_slice()].concat())
 }
 
-fn read(bytes: &[u8]) -> Option<Known> {
-    let (bytes, checksum) = bytes.split_last_chunk::<32>()?;
+fn read(bytes: &[u8]) -> Result<Known, NotKnown> {
+    let (bytes, checksum) = bytes.split_last_chunk::<32>().ok_or(NotKnown::Damaged)?;
     if blake3::hash(bytes).as_bytes() != checksum {
-        return None;
+        return Err(NotKnown::Damaged);
     }
-    let bytes: Bytes = minicbor::decode(bytes)
-        .ok()
-        .filter(|bytes: &Bytes| bytes.version == 1)?;
-    Some(Known {
-        key: SigningKey::from_pkcs8(bytes.key.to_vec()).ok()?,
+    // Whatever else changes, a file begins with the version of its form.
+    let mut beginning = minicbor::Decoder::new(bytes);
+    let version = beginning.array().and_then(|_| beginning.u8());
+    if version.is_ok_and(|version| version > VERSION) {
+        return Err(NotKnown::Newer);
+    }
+    let bytes: Bytes = minicbor::decode(bytes).map_err(|_| NotKnown::Damaged)?;
+    if bytes.version != VERSION {
+        return Err(NotKnown::Damaged);
+    }
+    Ok(Known {
+        key: SigningKey::from_pkcs8(bytes.key.to_vec()).map_err(|_| NotKnown::Damaged)?,
         root: RootFingerprint(*bytes.root),
         joined: bytes.joined.map(|joined| Joined {
             agent: AgentId::from_bytes(*joined.agent),
@@ -164,7 +175,7 @@ fn read(bytes: &[u8]) -> Option<Known> {
 pub fn has_joined(data: &std::path::Path) -> bool {
     std::fs::read(data.join(NAME))
         .ok()
-        .and_then(|bytes| read(&bytes))
+        .and_then(|bytes| read(&bytes).ok())
         .is_some_and(|known| known.joined.is_some())
 }
 
@@ -242,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_kept_before_and_after_joining() {
+    fn the_key_is_kept_before_and_after_joining_and_a_newer_form_is_left_alone() {
         let place = tempfile::tempdir().expect("a folder");
         let mut folder = Folder::open(place.path()).expect("a folder");
         let begun = read_or_begin(&mut folder, None, &Sevens);
@@ -281,5 +292,15 @@ mod tests {
             let read = read_or_begin(&mut folder, Some(&token), &Sevens);
             assert!(matches!(read, Err(NotKnown::Damaged)), "byte {at}");
         }
+        // Whole, and of a form that this program does not know.
+        let mut newer = whole[..whole.len() - 32].to_vec();
+        assert_eq!(newer[1], VERSION);
+        newer[1] += 1;
+        let checksum = *blake3::hash(&newer).as_bytes();
+        newer.extend_from_slice(&checksum);
+        std::fs::write(&path, &newer).expect("a working disk");
+        let read = read_or_begin(&mut folder, Some(&token), &Sevens);
+        assert!(matches!(read, Err(NotKnown::Newer)));
+        assert_eq!(std::fs::read(&path).expect("there"), newer, "untouched");
     }
 }

@@ -93,6 +93,9 @@ pub enum AgentError {
     /// The file that says who it is is damaged. It has to join again, in another folder.
     #[error("the identity file is damaged: this agent has to join again, in another folder")]
     IdentityDamaged,
+    /// A newer program wrote the file that says who it is.
+    #[error("the identity file was written by a newer program: run that one")]
+    IdentityNewer,
     /// No server to connect to.
     #[error("no server address was given")]
     NoServer,
@@ -109,6 +112,7 @@ impl From<NotKnown> for AgentError {
         match error {
             NotKnown::NeverJoined => Self::NeverJoined,
             NotKnown::Damaged => Self::IdentityDamaged,
+            NotKnown::Newer => Self::IdentityNewer,
             NotKnown::Io(error) => Self::Folder(error),
         }
     }

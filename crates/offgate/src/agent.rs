@@ -76,9 +76,10 @@ impl From<AgentError> for Failure {
             AgentError::NeverJoined => Self::usage("--join or --join-file", error),
             AgentError::JoinRefused(_) => Self::usage("join token", error),
             AgentError::Folder(ref why) => Self::unavailable(&error, why),
-            AgentError::InUse | AgentError::IdentityDamaged | AgentError::CannotGoOn => {
-                Self::Unavailable(error.to_string())
-            }
+            AgentError::InUse
+            | AgentError::IdentityDamaged
+            | AgentError::IdentityNewer
+            | AgentError::CannotGoOn => Self::Unavailable(error.to_string()),
         }
     }
 }

@@ -147,6 +147,13 @@ mod tests {
                 assert_eq!(read(&mut disk, BOOT, &renewed), None, "byte {at}");
             }
         }
+        // Whole, and of a form that this program does not know.
+        let mut newer = bytes[..bytes.len() - 32].to_vec();
+        newer[7] += 1;
+        let checksum = *blake3::hash(&newer).as_bytes();
+        newer.extend_from_slice(&checksum);
+        disk.set_bytes_of(NAME, newer);
+        assert_eq!(read(&mut disk, BOOT, &renewed), None);
         forget(&mut disk);
         assert_eq!(read(&mut disk, BOOT, &renewed), None);
         forget(&mut disk);

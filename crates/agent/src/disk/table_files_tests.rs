@@ -244,6 +244,65 @@ fn no_flipped_byte_makes_another_table() {
     }
 }
 
+/// A file as a program with a newer form of it would write it: whole, by its own checksum.
+fn of_a_newer_form(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut newer = bytes.to_vec();
+    newer[7] += 1;
+    if name.ends_with(".snapshot") {
+        let end = newer.len() - 32;
+        let checksum = *blake3::hash(&newer[..end]).as_bytes();
+        newer[end..].copy_from_slice(&checksum);
+    } else {
+        let chain = *blake3::hash(&newer[..69]).as_bytes();
+        newer[69..85].copy_from_slice(&chain[..16]);
+    }
+    newer
+}
+
+#[test]
+fn files_of_a_newer_form_are_neither_an_older_table_nor_an_empty_one() {
+    let disk = SimulatedDisk::default();
+    let mut agent = Agent::new(&disk);
+    scenario().into_iter().for_each(|step| agent.step(step));
+    let names = disk.clone().names().expect("names");
+    let newest = names.iter().filter_map(|name| generation_of(name)).max();
+    let newest = newest.expect("a generation");
+    assert!(newest > 1, "an older table is there to be mistaken for it");
+    let written = |name: &str| (name.to_owned(), disk.bytes_of(name));
+    let before: Vec<_> = names.iter().map(|name| written(name)).collect();
+    let of_newest = [snapshot_name(newest), log_name(newest)];
+    for newer in [&of_newest[1..], &of_newest[..], &names[..]] {
+        for name in newer {
+            disk.set_bytes_of(name, of_a_newer_form(name, &disk.bytes_of(name)));
+        }
+        let open = || TableFiles::open_with(disk.clone(), SMALL_LOG).expect("readable");
+        let (mut files, found) = open();
+        assert_eq!(found, Found::Damaged, "{newer:?}");
+        // What the server sends then takes its place, and is found by this program again.
+        let (rows, position) = (agent.rows.clone(), position(99, &agent.rows));
+        files
+            .start_generation(position, &rows)
+            .expect("there is power");
+        assert_eq!(open().1, Found::Table(Contents { position, rows }));
+        for name in disk.clone().names().expect("names") {
+            disk.clone().remove(&name).expect("there is power");
+        }
+        for (name, bytes) in &before {
+            disk.clone().create(name).expect("there is power");
+            disk.set_bytes_of(name, bytes.clone());
+        }
+    }
+    // Its snapshot alone: what it was made from may stand in for it, and nothing else.
+    let name = &of_newest[0];
+    disk.set_bytes_of(name, of_a_newer_form(name, &disk.bytes_of(name)));
+    let expected = agent.history.last().cloned().flatten().expect("a table");
+    match TableFiles::open_with(disk, SMALL_LOG).expect("readable").1 {
+        Found::Table(contents) => assert_eq!(contents, expected),
+        Found::Damaged => {}
+        Found::Nothing => panic!("no trace of a table"),
+    }
+}
+
 #[test]
 fn files_cut_short_at_any_byte_are_no_other_table() {
     let disk = SimulatedDisk::default();

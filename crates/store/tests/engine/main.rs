@@ -11,6 +11,7 @@ mod alerts;
 mod backup;
 mod disagreements;
 mod fail_modes;
+mod failing_sync;
 mod fixture;
 mod full_disk;
 mod history;
