@@ -192,7 +192,7 @@ impl House {
             name,
             id: text(&made["id"]),
             card,
-            leaves: number % 4 == 0,
+            leaves: number.is_multiple_of(4),
             standing: Mutex::default(),
         }
     }
