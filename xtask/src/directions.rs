@@ -34,6 +34,7 @@ const MAY_KNOW: [(&str, &[&str]); 9] = [
             "offgate-link",
             "offgate-agent",
             "offgate-server",
+            "offgate-simulation",
         ],
     ),
     (

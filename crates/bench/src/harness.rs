@@ -98,6 +98,21 @@ pub(crate) fn nanoseconds_each(duration: Duration, chunk: u32, mut work: impl Fn
     }
 }
 
+/// The middle one of some durations, in nanoseconds.
+pub(crate) fn median(took: &mut [Duration]) -> f64 {
+    at(took, took.len() / 2)
+}
+
+/// What 99 in a hundred did not exceed, in nanoseconds; of fewer, the longest.
+pub(crate) fn late(took: &mut [Duration]) -> f64 {
+    at(took, took.len() * 99 / 100)
+}
+
+fn at(took: &mut [Duration], place: usize) -> f64 {
+    took.sort_unstable();
+    took.get(place).map_or(f64::NAN, |it| it.as_nanos() as f64)
+}
+
 /// All rounds of a benchmark.
 #[derive(Debug)]
 pub(crate) struct Measured(Vec<Round>);

@@ -11,10 +11,14 @@ use crate::machine::workspace;
 /// A benchmark's section as it is shown and kept.
 pub(crate) fn section(benchmark: &Benchmark, report: &Report, machine: &str) -> String {
     let mut text = format!(
-        "## {}: {}\n\n{machine}; {ROUNDS} rounds.\n\n\
-         | Ratio | Median (least – most) | Goal | Aim | |\n|---|---|---|---|---|\n",
+        "## {}: {}\n\n{machine}; {ROUNDS} rounds.\n",
         benchmark.name, benchmark.what
     );
+    if !report.ratios.is_empty() {
+        text.push_str(
+            "\n| Ratio | Median (least – most) | Goal | Aim | |\n|---|---|---|---|---|\n",
+        );
+    }
     for ratio in &report.ratios {
         let Some(spread) = report.measured.ratio(ratio.of, ratio.beside) else {
             let _ = writeln!(text, "| {} | not measured | | | |", ratio.what);

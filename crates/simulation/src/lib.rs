@@ -6,7 +6,7 @@
 //! clocks, disks, the network, and whoever does something. `ARCHITECTURE.md` says how to add a
 //! situation, an invariant, and a fault.
 //!
-//! Nothing ships from here, and nothing sees it.
+//! Nothing ships from here, and only the benchmarks see it.
 
 mod agents;
 mod books;

@@ -9,7 +9,7 @@ use offgate_store::DATABASE_FILE;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use super::site::SiteStore;
+use super::site::{Agents, Plan, SiteStore};
 use crate::harness::{Bound, Ratio, Report, Unit, nanoseconds_each, take_turns};
 use crate::say;
 
@@ -25,7 +25,11 @@ const COMMIT: &str = "committing an entry among 256 callers";
 pub(crate) fn run() -> anyhow::Result<Report> {
     let asked = std::env::var("OFFGATE_BENCH_ENTRIES").ok();
     let wanted = asked.map_or(Ok(ENTRIES), |number| number.parse())?;
-    let site = SiteStore::new(1, PEOPLE)?;
+    let site = SiteStore::new(Plan {
+        doors: 1,
+        people: PEOPLE,
+        agents: Agents::Enrolled,
+    })?;
     let head = || anyhow::Ok(site.store.read().head()?.number());
     while head()? < wanted {
         site.deactivate_all()?;

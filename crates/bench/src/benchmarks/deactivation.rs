@@ -13,11 +13,11 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use offgate_core::id::UserId;
 
-use super::site::SiteStore;
+use super::site::{Agents, Plan, SiteStore};
 use crate::harness::{Bound, Ratio, Report, Round, Unit, take_turns};
 
 const PEOPLE: usize = 10_000;
-const DOORS: u8 = 1;
+const DOORS: u16 = 1;
 const CALLERS: usize = 64;
 /// How often each caller of a turn calls, alone and among others.
 const ALONE: usize = 400;
@@ -31,7 +31,11 @@ const TOGETHER_LATE: &str = "99th percentile of 64 callers at once";
 const APART_LATE: &str = "the same, one transaction each, 99th percentile";
 
 pub(crate) fn run() -> anyhow::Result<Report> {
-    let site = SiteStore::new(DOORS, PEOPLE)?;
+    let site = SiteStore::new(Plan {
+        doors: DOORS,
+        people: PEOPLE,
+        agents: Agents::Enrolled,
+    })?;
     let disk = Disk::new()?;
     let turn = |people: usize| {
         let next = Cell::new(0);

@@ -1,10 +1,18 @@
 //! What is measured.
 
+mod agents;
 mod audit;
+mod bare;
 mod changes;
+mod confirmation;
 mod deactivation;
 mod decision;
+mod proofs;
 mod random;
+mod reach;
+mod real_agents;
+mod seeds;
+mod served;
 mod site;
 
 use crate::harness::Report;
@@ -35,6 +43,31 @@ pub(crate) const ALL: &[Benchmark] = &[
         name: "deactivation",
         what: "a durable deactivation beside the disk, and many at once",
         run: deactivation::run,
+    },
+    Benchmark {
+        name: "confirmation",
+        what: "a deactivation until 12 agents have confirmed it, beside the least that it takes",
+        run: confirmation::run,
+    },
+    Benchmark {
+        name: "reach-100",
+        what: "a deactivation reaching 100 agents, also during an import, beside a bare fan-out",
+        run: reach::hundred,
+    },
+    Benchmark {
+        name: "reach-1000",
+        what: "a deactivation reaching 1,000 agents, beside a bare fan-out",
+        run: reach::thousand,
+    },
+    Benchmark {
+        name: "proofs",
+        what: "proofs that twelve doors refuse somebody, made and verified",
+        run: proofs::run,
+    },
+    Benchmark {
+        name: "seeds",
+        what: "seeds of the simulation",
+        run: seeds::run,
     },
     Benchmark {
         name: "audit",

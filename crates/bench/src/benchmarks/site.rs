@@ -1,17 +1,14 @@
-//! A store on a real disk: a small site with its doors and agents, and many people.
-
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+//! A store on a real disk: a site with its doors and agents, and many people.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use offgate_core::actor::Actor;
-use offgate_core::agent::{
-    Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
-};
+use offgate_core::agent::{Agent, AgentState, HashKey, JoinToken, JoinTokenState};
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{CardToken, DisplayNumber, NewCredential, NewMeans};
 use offgate_core::fail_mode::FailMode;
@@ -21,11 +18,12 @@ use offgate_core::id::{
 use offgate_core::parameters::{Clock, Randomness, Revision, Timestamp};
 use offgate_core::place::{Direction, Door, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{Policy, PolicyHours};
-use offgate_core::ruling::Seal;
 use offgate_core::text::{PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_link::acknowledgement::SigningKey;
-use offgate_store::{LogSignature, Outcome, SignerFailed, Store, StoreSigner};
+use offgate_link::join_token::JoinTokenText;
+use offgate_server::{Keys, LogSigner, Making};
+use offgate_store::{Outcome, Store};
 
 use super::random::Random;
 
@@ -33,7 +31,16 @@ const START: i64 = 1_790_000_000;
 /// Callers that do something for everybody: as many as one transaction takes.
 const CALLERS: usize = 256;
 
-struct Ticking(Instant);
+/// A clock that began with the site.
+pub(crate) struct Ticking(Instant);
+
+impl Ticking {
+    /// The instant at which it shows this time.
+    pub(crate) fn instant(&self, time: Timestamp) -> Instant {
+        self.0 + time.since(Timestamp::from_seconds(START))
+    }
+}
+
 impl Clock for Ticking {
     fn now(&self) -> Timestamp {
         Timestamp::from_seconds(START).plus(self.0.elapsed())
@@ -41,7 +48,8 @@ impl Clock for Ticking {
 }
 
 /// Different every time, and that is all it has to be here.
-struct Different(AtomicU64);
+pub(crate) struct Different(AtomicU64);
+
 impl Randomness for Different {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
@@ -52,58 +60,104 @@ impl Randomness for Different {
     }
 }
 
-/// A key for the log, in place of one with a certificate.
-struct LogKey(SigningKey);
-impl StoreSigner for LogKey {
-    fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
-        Ok(LogSignature {
-            signature: self.0.sign(statement),
-            chain: Vec::new(),
-        })
-    }
-
-    fn seal(&self, statement: &[u8]) -> Seal {
-        Seal::of(statement, &[7; 32])
-    }
+/// Who decides at the doors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Agents {
+    /// An agent for each door, which has enrolled with the key that [`agent_key`] says.
+    Enrolled,
+    /// Nobody yet: there is a join token for each door.
+    Joining,
 }
 
-/// A site in a store of its own, with every door decided by an agent of its own.
+/// What a site has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// How many doors, each with an agent of its own.
+    pub(crate) doors: u16,
+    /// How many people, who each hold one card and may open every door.
+    pub(crate) people: usize,
+    /// Who decides.
+    pub(crate) agents: Agents,
+}
+
+/// A site in a store of its own, with the keys of a server.
 pub(crate) struct SiteStore {
     /// The store.
     pub(crate) store: Store,
     /// Everybody: each holds one card and may open every door.
     pub(crate) people: Vec<UserId>,
-    randomness: Arc<Different>,
+    /// The server's keys.
+    pub(crate) keys: Arc<Keys>,
+    /// What the doors' agents join with, if they have not.
+    pub(crate) tokens: Vec<JoinTokenText>,
+    /// The time of day here.
+    pub(crate) clock: Arc<Ticking>,
+    /// What is random here.
+    pub(crate) randomness: Arc<Different>,
     directory: tempfile::TempDir,
+    created: AtomicUsize,
 }
 
 impl SiteStore {
     /// A site in the workspace's build folder, which lies on a disk and not in memory.
-    pub(crate) fn new(doors: u8, people: usize) -> anyhow::Result<Self> {
+    pub(crate) fn new(plan: Plan) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir_in(crate::machine::build_folder())?;
         let clock = Arc::new(Ticking(Instant::now()));
         let randomness = Arc::new(Different(AtomicU64::new(0)));
-        let signer = Arc::new(LogKey(SigningKey::from_seed(&[7; 32])?));
-        let store = Store::open(directory.path(), clock, randomness.clone(), signer)?;
-        let mut random = Random::new(9);
-        let site = Self {
+        let making = Making {
+            clock: &*clock,
+            randomness: &*randomness,
+        };
+        let keys = Arc::new(Keys::open(directory.path(), making, &|_| ())?);
+        let signer = Arc::new(LogSigner::new(Arc::clone(&keys)));
+        let store = Store::open(directory.path(), clock.clone(), randomness.clone(), signer)?;
+        let tokens: Vec<_> = (0..plan.doors)
+            .map(|_| JoinTokenText::random(keys.fingerprint(), &*randomness))
+            .collect();
+        let mut site = Self {
             store,
-            people: (0..people)
-                .map(|_| UserId::from_bytes(random.id()))
-                .collect(),
+            people: Vec::new(),
+            keys,
+            tokens,
+            clock,
             randomness,
             directory,
+            created: AtomicUsize::new(0),
         };
-        for (actor, command) in furniture(doors)? {
-            site.execute(actor, command)?;
+        for commands in furniture(plan, &site.tokens)? {
+            site.all(commands)?;
         }
-        let policy = PolicyId::from_bytes([3; 16]);
-        let mut commands = Vec::new();
-        for (number, user) in site.people.iter().enumerate() {
-            commands.push(create(*user, policy, number)?);
-        }
-        site.all(commands)?;
+        site.people = site.create(plan.people, EVERY_DOOR, CALLERS)?;
         Ok(site)
+    }
+
+    /// Creates people with a card and this policy each, so many callers at once.
+    pub(crate) fn create(
+        &self,
+        people: usize,
+        policy: PolicyId,
+        callers: usize,
+    ) -> anyhow::Result<Vec<UserId>> {
+        let (made, commands) = self.creations(people, policy)?;
+        self.all_by(callers, commands)?;
+        Ok(made)
+    }
+
+    /// What creates people with a card and this policy each, and who they will be.
+    pub(crate) fn creations(
+        &self,
+        people: usize,
+        policy: PolicyId,
+    ) -> anyhow::Result<(Vec<UserId>, Vec<(Actor, Command)>)> {
+        let first = self.created.fetch_add(people, Ordering::Relaxed);
+        let mut random = Random::new(9 + first as u64);
+        let (mut made, mut commands) = (Vec::new(), Vec::new());
+        for number in first..first + people {
+            let user = UserId::from_bytes(random.id());
+            made.push(user);
+            commands.push((Actor::ServerCommandLine, create(user, policy, number)?));
+        }
+        Ok((made, commands))
     }
 
     /// Carries out a command on the command line's behalf.
@@ -122,7 +176,8 @@ impl SiteStore {
 
     /// Deactivates everybody, many at once.
     pub(crate) fn deactivate_all(&self) -> anyhow::Result<()> {
-        self.all(self.people.iter().map(|user| deactivation(*user)).collect())
+        let command = |user: &UserId| (Actor::ServerCommandLine, deactivation(*user));
+        self.all(self.people.iter().map(command).collect())
     }
 
     /// The store's directory.
@@ -130,22 +185,35 @@ impl SiteStore {
         self.directory.path()
     }
 
-    /// Reactivates people, many at once.
-    pub(crate) fn reactivate(&self, people: &[UserId]) -> anyhow::Result<()> {
-        let command = |user: &UserId| Command::ReactivateUser { user: *user };
-        self.all(people.iter().map(command).collect())
+    /// Reactivates one person.
+    pub(crate) fn reactivate_one(&self, user: UserId) -> anyhow::Result<Revision> {
+        let (actor, command) = reactivation(user);
+        self.execute(actor, command)
     }
 
-    fn all(&self, commands: Vec<Command>) -> anyhow::Result<()> {
-        let share = commands.len().div_ceil(CALLERS).max(1);
+    /// Reactivates people, many at once.
+    pub(crate) fn reactivate(&self, people: &[UserId]) -> anyhow::Result<()> {
+        self.all(people.iter().map(|user| reactivation(*user)).collect())
+    }
+
+    fn all(&self, commands: Vec<(Actor, Command)>) -> anyhow::Result<()> {
+        self.all_by(CALLERS, commands)
+    }
+
+    /// Carries out commands in any order, so many callers at once.
+    pub(crate) fn all_by(
+        &self,
+        callers: usize,
+        commands: Vec<(Actor, Command)>,
+    ) -> anyhow::Result<()> {
+        let share = commands.len().div_ceil(callers).max(1);
         std::thread::scope(|scope| {
             let callers: Vec<_> = commands
                 .chunks(share)
                 .map(|share| {
                     scope.spawn(|| {
-                        share.iter().try_for_each(|command| {
-                            self.execute(Actor::ServerCommandLine, command.clone())
-                                .map(drop)
+                        share.iter().try_for_each(|(actor, command)| {
+                            self.execute(*actor, command.clone()).map(drop)
                         })
                     })
                 })
@@ -157,80 +225,114 @@ impl SiteStore {
     }
 }
 
-fn furniture(doors: u8) -> anyhow::Result<Vec<(Actor, Command)>> {
+/// What everybody may open.
+pub(crate) const EVERY_DOOR: PolicyId = PolicyId::from_bytes([3; 16]);
+/// The first two doors.
+pub(crate) const TWO_DOORS: PolicyId = PolicyId::from_bytes([4; 16]);
+
+fn id(kind: u8, number: u16) -> [u8; 16] {
+    let mut bytes = [kind; 16];
+    bytes[14..].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+/// The door with this number.
+pub(crate) fn door(number: u16) -> DoorId {
+    DoorId::from_bytes(id(100, number))
+}
+
+/// The agent with this number, which decides at the door with the same one, if it has enrolled.
+pub(crate) fn agent(number: u16) -> AgentId {
+    AgentId::from_bytes(id(200, number))
+}
+
+/// That agent's key.
+pub(crate) fn agent_key(number: u16) -> anyhow::Result<SigningKey> {
+    let mut seed = [7; 32];
+    seed[..2].copy_from_slice(&number.to_be_bytes());
+    Ok(SigningKey::from_seed(&seed)?)
+}
+
+/// That agent's hash key.
+pub(crate) fn hash_key(number: u16) -> HashKey {
+    let mut bytes = [8; 32];
+    bytes[..2].copy_from_slice(&number.to_be_bytes());
+    HashKey::from_bytes(bytes)
+}
+
+/// What makes a site without people: lists to be carried out one after the other, each in any
+/// order.
+fn furniture(plan: Plan, tokens: &[JoinTokenText]) -> anyhow::Result<Vec<Vec<(Actor, Command)>>> {
+    let server = |command| (Actor::ServerCommandLine, command);
     let site = SiteId::from_bytes([1; 16]);
-    let door = |number| DoorId::from_bytes([100 + number; 16]);
-    let mut commands = vec![(
-        Actor::ServerCommandLine,
-        Command::CreateSite(Site {
+    let (mut doors, mut open, mut enrolled) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, token) in (0..plan.doors).zip(tokens) {
+        let name = title(&format!("Door {number}"))?;
+        doors.push(server(Command::CreateDoor(Door {
+            id: door(number),
+            revision: Revision::ZERO,
+            site,
+            name: name.clone(),
+            agent: None,
+            lease: LeaseLength::ORDINARY,
+            fail_mode: FailMode::RefuseAll,
+            readers: vec![Reader {
+                id: ReaderId::from_bytes(id(50, number)),
+                direction: Direction::In,
+            }],
+        })));
+        open.push(server(Command::CreateJoinToken(JoinToken {
+            id: JoinTokenId::from_bytes(id(150, number)),
+            secret: token.secret_hash(),
+            name: name.clone(),
+            doors: BTreeSet::from([door(number)]),
+            expires_at: Timestamp::from_seconds(START + 3_000),
+            state: JoinTokenState::Open,
+        })));
+        let agent = agent(number);
+        enrolled.push((
+            Actor::JoiningAgent(agent),
+            Command::EnrolAgent {
+                secret: token.secret_hash(),
+                agent: Agent {
+                    id: agent,
+                    revision: Revision::ZERO,
+                    name,
+                    key: agent_key(number)?.public(),
+                    hash_key: hash_key(number),
+                    enrolled_at: Timestamp::from_seconds(0),
+                    state: AgentState::Enrolled,
+                },
+            },
+        ));
+    }
+    let policy = |policy, name, doors: u16| {
+        anyhow::Ok(server(Command::CreatePolicy(Policy {
+            id: policy,
+            revision: Revision::ZERO,
+            name: title(name)?,
+            doors: (0..doors).map(door).collect(),
+            door_groups: BTreeSet::new(),
+            hours: PolicyHours::Always,
+        })))
+    };
+    if plan.agents == Agents::Joining {
+        enrolled.clear();
+    }
+    Ok(vec![
+        vec![server(Command::CreateSite(Site {
             id: site,
             revision: Revision::ZERO,
             name: title("Site")?,
             zone: ZoneName::parse("Europe/Berlin").ok().context("a zone")?,
             default_policy: None,
-        }),
-    )];
-    for number in 0..doors {
-        let agent = AgentId::from_bytes([200 + number; 16]);
-        let secret = JoinSecretHash([number; 32]);
-        let name = title(&format!("Door {number}"))?;
-        commands.extend([
-            (
-                Actor::ServerCommandLine,
-                Command::CreateDoor(Door {
-                    id: door(number),
-                    revision: Revision::ZERO,
-                    site,
-                    name: name.clone(),
-                    agent: None,
-                    lease: LeaseLength::ORDINARY,
-                    fail_mode: FailMode::RefuseAll,
-                    readers: vec![Reader {
-                        id: ReaderId::from_bytes([50 + number; 16]),
-                        direction: Direction::In,
-                    }],
-                }),
-            ),
-            (
-                Actor::ServerCommandLine,
-                Command::CreateJoinToken(JoinToken {
-                    id: JoinTokenId::from_bytes([150 + number; 16]),
-                    secret,
-                    name: name.clone(),
-                    doors: BTreeSet::from([door(number)]),
-                    expires_at: Timestamp::from_seconds(START + 3_000),
-                    state: JoinTokenState::Open,
-                }),
-            ),
-            (
-                Actor::JoiningAgent(agent),
-                Command::EnrolAgent {
-                    secret,
-                    agent: Agent {
-                        id: agent,
-                        revision: Revision::ZERO,
-                        name,
-                        key: AgentKey([number; 32]),
-                        hash_key: HashKey::from_bytes([number; 32]),
-                        enrolled_at: Timestamp::from_seconds(0),
-                        state: AgentState::Enrolled,
-                    },
-                },
-            ),
-        ]);
-    }
-    commands.push((
-        Actor::ServerCommandLine,
-        Command::CreatePolicy(Policy {
-            id: PolicyId::from_bytes([3; 16]),
-            revision: Revision::ZERO,
-            name: title("Every door")?,
-            doors: (0..doors).map(door).collect(),
-            door_groups: BTreeSet::new(),
-            hours: PolicyHours::Always,
-        }),
-    ));
-    Ok(commands)
+        }))],
+        doors,
+        open,
+        enrolled,
+        vec![policy(EVERY_DOOR, "Every door", plan.doors)?],
+        vec![policy(TWO_DOORS, "Two doors", plan.doors.min(2))?],
+    ])
 }
 
 fn create(user: UserId, policy: PolicyId, number: usize) -> anyhow::Result<Command> {
@@ -272,4 +374,8 @@ fn deactivation(user: UserId) -> Command {
         note: None,
         employment_ended_at: None,
     }
+}
+
+const fn reactivation(user: UserId) -> (Actor, Command) {
+    (Actor::ServerCommandLine, Command::ReactivateUser { user })
 }
