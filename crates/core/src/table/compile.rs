@@ -314,7 +314,7 @@ impl Places {
                 .filter(|door| named.contains(door))
                 .copied()
                 .collect();
-            (!named.is_empty()).then(|| (*policy, (named, hours.clone())))
+            (!named.is_empty()).then_some((*policy, (named, *hours)))
         });
         Scope {
             hash_key,
