@@ -64,7 +64,7 @@ pub(crate) fn run() -> anyhow::Result<Report> {
             for _ in 0..SAMPLES {
                 let user = served.site.people[next.get() % PEOPLE];
                 next.set(next.get() + 1);
-                std::thread::sleep(REST);
+                rest();
                 let begun = Instant::now();
                 let revision = served.site.deactivate(user)?;
                 commits.push(begun.elapsed());
@@ -108,11 +108,20 @@ pub(crate) fn run() -> anyhow::Result<Report> {
     })
 }
 
+/// Lets disk and kernel come to rest before something is measured.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is nothing to wait for but time"
+)]
+fn rest() {
+    std::thread::sleep(REST);
+}
+
 /// The median of what is measured after a rest each.
 fn each(mut once: impl FnMut() -> anyhow::Result<Duration>) -> anyhow::Result<f64> {
     let mut took = Vec::new();
     for _ in 0..SAMPLES {
-        std::thread::sleep(REST);
+        rest();
         took.push(once()?);
     }
     Ok(median(&mut took))

@@ -27,6 +27,9 @@ use offgate_store::{Outcome, Store};
 
 use super::random::Random;
 
+/// Commands, and who gives each.
+pub(crate) type Orders = Vec<(Actor, Command)>;
+
 const START: i64 = 1_790_000_000;
 /// Callers that do something for everybody: as many as one transaction takes.
 const CALLERS: usize = 256;
@@ -148,7 +151,7 @@ impl SiteStore {
         &self,
         people: usize,
         policy: PolicyId,
-    ) -> anyhow::Result<(Vec<UserId>, Vec<(Actor, Command)>)> {
+    ) -> anyhow::Result<(Vec<UserId>, Orders)> {
         let first = self.created.fetch_add(people, Ordering::Relaxed);
         let mut random = Random::new(9 + first as u64);
         let (mut made, mut commands) = (Vec::new(), Vec::new());
@@ -196,16 +199,12 @@ impl SiteStore {
         self.all(people.iter().map(|user| reactivation(*user)).collect())
     }
 
-    fn all(&self, commands: Vec<(Actor, Command)>) -> anyhow::Result<()> {
+    fn all(&self, commands: Orders) -> anyhow::Result<()> {
         self.all_by(CALLERS, commands)
     }
 
     /// Carries out commands in any order, so many callers at once.
-    pub(crate) fn all_by(
-        &self,
-        callers: usize,
-        commands: Vec<(Actor, Command)>,
-    ) -> anyhow::Result<()> {
+    pub(crate) fn all_by(&self, callers: usize, commands: Orders) -> anyhow::Result<()> {
         let share = commands.len().div_ceil(callers).max(1);
         std::thread::scope(|scope| {
             let callers: Vec<_> = commands
@@ -262,7 +261,7 @@ pub(crate) fn hash_key(number: u16) -> HashKey {
 
 /// What makes a site without people: lists to be carried out one after the other, each in any
 /// order.
-fn furniture(plan: Plan, tokens: &[JoinTokenText]) -> anyhow::Result<Vec<Vec<(Actor, Command)>>> {
+fn furniture(plan: Plan, tokens: &[JoinTokenText]) -> anyhow::Result<Vec<Orders>> {
     let server = |command| (Actor::ServerCommandLine, command);
     let site = SiteId::from_bytes([1; 16]);
     let (mut doors, mut open, mut enrolled) = (Vec::new(), Vec::new(), Vec::new());
