@@ -539,6 +539,34 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_settled_but_by_the_doors_word_or_its_limit() {
+        let (silent_since, until) = (Some(at(50)), Some(at(150)));
+        for (standing, expected) in [
+            (DoorStanding::Confirmed { at: at(1) }, true),
+            (DoorStanding::EndedByLimit { at: at(1) }, true),
+            (DoorStanding::Waiting, false),
+            (DoorStanding::Overdue, false),
+            (
+                DoorStanding::MayStillOpen {
+                    silent_since,
+                    until,
+                },
+                false,
+            ),
+            (
+                DoorStanding::OnEmergencyList {
+                    silent_since,
+                    until,
+                },
+                false,
+            ),
+            (DoorStanding::KeepsLastTable { silent_since }, false),
+        ] {
+            assert_eq!(is_settled(standing), expected, "{standing:?}");
+        }
+    }
+
+    #[test]
     fn the_longest_of_the_settings_a_door_may_be_working_by_counts() {
         let [leaver, other] = [1, 2].map(|number| UserId::from_bytes([number; 16]));
         let version = |lease_seconds, when_cut_off| DoorEntry {
@@ -581,6 +609,11 @@ mod tests {
             ]),
             Alone::OnEmergencyList(Some(at(1910)))
         );
+        // On two lists that it may be working by: the longer one, in either order.
+        for limits in [[900, 200], [200, 900]] {
+            let versions = limits.map(|limit| version(100, list(limit, &[leaver])));
+            assert_eq!(by(&versions), Alone::OnEmergencyList(Some(at(1910))));
+        }
         assert_eq!(
             by(&[
                 version(100, Some(WhenCutOff::KeepLastTable)),
