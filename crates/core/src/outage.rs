@@ -48,19 +48,19 @@ impl Outages {
     pub fn sentence(&self, door: &str, limit: Duration, now: Timestamp) -> Option<String> {
         let known_for = now.since(self.since?);
         let window = if known_for >= COUNTED {
-            "the last 90 days".to_owned()
+            "of the last 90 days".to_owned()
         } else {
             match known_for.as_secs() / (24 * 3600) {
-                0 => "less than a day (nothing older is on record)".to_owned(),
-                1 => "the last day (nothing older is on record)".to_owned(),
-                days => format!("the last {days} days (nothing older is on record)"),
+                0 => "so far (on record for less than a day)".to_owned(),
+                1 => "of the last day (nothing older is on record)".to_owned(),
+                days => format!("of the last {days} days (nothing older is on record)"),
             }
         };
         Some(match self.outlasting(limit, now) {
-            0 => format!("None of your outages of {window} would have closed {door}."),
-            1 => format!("Your outages of {window} would have closed {door} once."),
-            2 => format!("Your outages of {window} would have closed {door} twice."),
-            many => format!("Your outages of {window} would have closed {door} {many} times."),
+            0 => format!("None of your outages {window} would have closed {door}."),
+            1 => format!("Your outages {window} would have closed {door} once."),
+            2 => format!("Your outages {window} would have closed {door} twice."),
+            many => format!("Your outages {window} would have closed {door} {many} times."),
         })
     }
 }
@@ -152,8 +152,8 @@ mod tests {
                 0,
                 3,
                 DAY - 1,
-                "Your outages of less than a day (nothing older is on record) would have closed \
-                 Front door 3 times.",
+                "Your outages so far (on record for less than a day) would have closed Front door \
+                 3 times.",
             ),
         ] {
             assert_eq!(told(Some(since), number, now).as_deref(), Some(expected));

@@ -9,6 +9,7 @@ use offgate_core::actor::Actor;
 use offgate_core::agent::Agent;
 use offgate_core::checkpoint::Checkpoint;
 use offgate_core::command::Command;
+use offgate_core::disagreement::Disagreement;
 use offgate_core::id::CommandId;
 use offgate_core::parameters::Revision;
 use offgate_core::question;
@@ -234,10 +235,13 @@ impl Talk<'_> {
                     self.witness(seen, Verdict::Doubted).await?;
                 }
                 Output::Disagrees(disagreement) => {
-                    tracing::warn!(
-                        agent = %self.agent.id, ?disagreement,
-                        "an agent's table is not the one that it should be"
-                    );
+                    // That there is none is no news of an agent that has just joined.
+                    if let Disagreement::Another(revision) = disagreement {
+                        tracing::error!(
+                            agent = %self.agent.id, %revision,
+                            "an agent's table is not the one that it should be"
+                        );
+                    }
                     let store = &self.shared.store;
                     store
                         .record_disagreement(self.agent.id, disagreement)
