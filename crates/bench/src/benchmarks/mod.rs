@@ -3,7 +3,6 @@
 mod agents;
 mod audit;
 mod bare;
-mod catch_up;
 mod changes;
 mod confirmation;
 mod deactivation;
@@ -59,11 +58,6 @@ pub(crate) const ALL: &[Benchmark] = &[
         name: "reach-1000",
         what: "a deactivation reaching 1,000 agents, beside a bare fan-out",
         run: reach::thousand,
-    },
-    Benchmark {
-        name: "catch-up",
-        what: "an agent that is 100,000 revisions behind, beside copying the same bytes",
-        run: catch_up::run,
     },
     Benchmark {
         name: "proofs",

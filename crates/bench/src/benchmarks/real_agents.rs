@@ -1,6 +1,6 @@
 //! Agents as they ship, with their threads and files on a real disk.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -34,7 +34,7 @@ impl AgentHost {
     }
 
     /// The folder of the agent with this number.
-    pub(crate) fn folder(&self, number: u16) -> PathBuf {
+    fn folder(&self, number: u16) -> PathBuf {
         self.folder.path().join(number.to_string())
     }
 
@@ -81,19 +81,4 @@ impl AgentHost {
         }
         Ok(())
     }
-}
-
-/// Copies the files of a folder into another, in place of what is there.
-pub(crate) fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
-    if to.exists() {
-        std::fs::remove_dir_all(to)?;
-    }
-    std::fs::create_dir(to)?;
-    for file in std::fs::read_dir(from)? {
-        let file = file?;
-        if file.file_type()?.is_file() {
-            std::fs::copy(file.path(), to.join(file.file_name()))?;
-        }
-    }
-    Ok(())
 }
