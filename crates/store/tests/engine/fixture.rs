@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use offgate_core::agent::{JoinSecretHash, JoinToken, JoinTokenState};
@@ -213,12 +214,17 @@ fn hear(opened: &Opened) {
     tokio_runtime().block_on(async {
         // Since schema 12.
         store.record_start().await.expect("recorded");
-        for heard in [Heard::Connected, Heard::Renewed] {
-            store
-                .record_contact(agent(1), heard)
-                .await
-                .expect("recorded");
-        }
+        let contact = async |heard| {
+            let recorded = store.record_contact(agent(1), heard).await;
+            recorded.expect("recorded");
+        };
+        // Since schema 16.
+        contact(Heard::Connected).await;
+        contact(Heard::Gone).await;
+        opened.clock.0.fetch_add(60_000_000, Ordering::SeqCst);
+        // Since schema 1.
+        contact(Heard::Connected).await;
+        contact(Heard::Renewed).await;
         store
             .record_acknowledgement(agent(1), receipt(head))
             .await
