@@ -17,11 +17,13 @@ pub struct DoorFacts {
     pub contact: Contact,
     /// How long it may go on admitting this person without hearing the server again.
     pub alone: Alone,
-    /// When its limit was counted out while it was not heard. Stands until its lease is renewed.
+    /// When its limit was counted out while it was not heard. Stands: whoever renews its lease later
+    /// has the refusal before that.
     pub ended_at: Option<Timestamp>,
 }
 
-/// The last time that an agent's lease was renewed.
+/// The last time that an agent asked for its lease. What is refused before that stands before the
+/// answer; for it, an earlier one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
     /// When, by the time of day.
@@ -85,8 +87,8 @@ pub enum Alone {
 }
 
 impl Alone {
-    /// What holds for somebody at a door whose agent's limits are counted from `renewed_at`, the
-    /// answer to its last renewal (see [`Renewal::counted_from`]).
+    /// What holds for somebody at a door whose agent's limits are counted from `renewed_at`, its last
+    /// renewal before the refusal (see [`Renewal::counted_from`]).
     /// `versions` are the door's settings as its agent acknowledged them, and every later version
     /// that may have reached it since: the longest of them counts. Nobody in particular: none.
     #[must_use]

@@ -764,7 +764,7 @@ impl Agent {
                 }
                 server_end::Output::Answered { .. } => self.answers += 1,
                 server_end::Output::Witnessed(_)
-                | server_end::Output::Renewed
+                | server_end::Output::AsksRenewal
                 | server_end::Output::Store { .. } => {}
             }
         }
@@ -1242,9 +1242,31 @@ fn a_lease_runs_from_the_question_and_its_answer_stands_behind_what_was_committe
     assert_eq!(order, ["renewed", "delta", "renewed"]);
 }
 
-/// What a server's end says first of a table of revision 7 that an agent greets it with, when the
-/// store's is of that revision too.
-fn disagreements(said: Option<TableHash>, ours: TableHash) -> Vec<server_end::Output> {
+#[test]
+fn that_a_renewal_is_asked_for_is_on_record_before_anything_is_read_for_it() {
+    let now = Duration::from_secs(1);
+    let (mut server, said) = greeted(Some(TableHash([1; 32])));
+    let read = server_end::Output::Read(Some(Revision::new(7)));
+    assert_eq!(said.last(), Some(&read), "a reading is under way");
+    let same = server_end::Input::Read(server_end::Table::Same {
+        hash: TableHash([1; 32]),
+    });
+    let renew = |ask| server_end::Input::Message(ToServer::Renew { ask });
+    let renewed = |ask| server_end::Output::Send(ToAgent::Renewed { ask });
+    let asks = server_end::Output::AsksRenewal;
+    // The reading that was under way is none for it.
+    assert_eq!(server.handle(renew(1), now), std::slice::from_ref(&asks));
+    assert_eq!(
+        server.handle(same.clone(), now),
+        std::slice::from_ref(&read)
+    );
+    assert_eq!(server.handle(same.clone(), now), [renewed(1)]);
+    assert_eq!(server.handle(renew(2), now), [asks, read]);
+    assert_eq!(server.handle(same, now), [renewed(2)]);
+}
+
+/// A server's end that an agent has greeted with a table of revision 7, and what it said.
+fn greeted(said: Option<TableHash>) -> (ServerEnd, Vec<server_end::Output>) {
     let now = Duration::from_secs(1);
     let authority = store_keys(1);
     let log = young_log(&authority);
@@ -1267,6 +1289,14 @@ fn disagreements(said: Option<TableHash>, ours: TableHash) -> Vec<server_end::Ou
     server.handle(server_end::Input::History(log.history(None)), now);
     let pong = ToServer::Pong { revision: 0 };
     said.extend(server.handle(server_end::Input::Message(pong), now));
+    (server, said)
+}
+
+/// What a server's end says first of a table of revision 7 that an agent greets it with, when the
+/// store's is of that revision too.
+fn disagreements(said: Option<TableHash>, ours: TableHash) -> Vec<server_end::Output> {
+    let now = Duration::from_secs(1);
+    let (mut server, mut said) = greeted(said);
     let same = server_end::Table::Same { hash: ours };
     said.extend(server.handle(server_end::Input::Read(same), now));
     said.retain(|output| {

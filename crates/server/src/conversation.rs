@@ -248,12 +248,12 @@ impl Talk<'_> {
                         .await?;
                 }
                 Output::Testimony(rulings) => self.take_over(rulings).await?,
-                // On record before the agent may count on it: the bound for a door that is cut
-                // off is counted from here.
-                Output::Renewed => {
+                // On record before anything is read for the answer: the bound for a door that is cut
+                // off is counted from here, for every refusal that comes after it and for no other.
+                Output::AsksRenewal => {
                     self.shared
                         .store
-                        .record_contact(self.agent.id, Heard::Renewed)
+                        .record_contact(self.agent.id, Heard::AsksRenewal)
                         .await?;
                 }
                 Output::Store { lost, events } => {

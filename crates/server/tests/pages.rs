@@ -294,7 +294,7 @@ impl House {
             clock.0.fetch_add(1_000_000, Ordering::SeqCst);
             if number == 5 {
                 store
-                    .record_contact(AGENT, Heard::Renewed)
+                    .record_contact(AGENT, Heard::AsksRenewal)
                     .await
                     .expect("noted");
                 store

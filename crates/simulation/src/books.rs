@@ -57,6 +57,8 @@ pub(crate) struct Confirmation {
     pub(crate) decided_at: Timestamp,
     pub(crate) confirmed_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
+    /// The last renewal that was asked for before it.
+    renewed: Option<Renewal>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -332,8 +334,7 @@ impl Books {
             alone: Alone::by(
                 &settings,
                 user,
-                contact
-                    .and_then(|contact| contact.renewed)
+                row.renewed
                     .map(|renewal| renewal.counted_from(self.serving, Some(uptime), now)),
             ),
             ended_at: row.ended_at,
@@ -357,6 +358,7 @@ impl Books {
             let due = row.confirms == Confirms::Refuse && self.latest[&row.user].0 == row.revision;
             if let Some(agent) = decides.filter(|_| due) {
                 (row.agent, row.confirmed_at, row.ended_at) = (agent, None, None);
+                row.renewed = None;
             }
         }
         for head in self.tables.values_mut().filter_map(|it| it.head.as_mut()) {
@@ -439,7 +441,7 @@ impl Books {
         if connected {
             row.heard_at = now;
         }
-        if heard != Heard::Renewed {
+        if heard != Heard::AsksRenewal {
             return;
         }
         // After a restore a renewal counts once the agent has acknowledged something since.
@@ -449,9 +451,10 @@ impl Books {
                 by: Some(uptime),
             });
         }
+        let renewed = row.renewed;
         for row in &mut self.confirmations {
-            if row.agent == agent && row.confirmed_at.is_none() {
-                row.ended_at = None;
+            if row.agent == agent && row.confirmed_at.is_none() && row.renewed.is_none() {
+                row.renewed = renewed;
             }
         }
     }
@@ -641,6 +644,7 @@ impl Ledger for Books {
             decided_at: now,
             confirmed_at: None,
             ended_at: None,
+            renewed: self.contacts.get(&agent).and_then(|it| it.renewed),
         });
         Ok(())
     }

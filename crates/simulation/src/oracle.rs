@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use offgate_core::confirmation::DoorStanding;
 use offgate_core::id::{CredentialId, DoorId, UserId};
-use offgate_core::parameters::Timestamp;
+use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::table::admission::Holder;
 
 use crate::story::About;
@@ -29,8 +29,35 @@ struct Said {
     /// The earliest instant that was named for it to be over at the latest, and in which life of
     /// the store.
     over_at: Option<(Timestamp, u64)>,
+    /// The instant that was named last, for which change and in which life of the store.
+    named: Option<(Revision, u64, Instant)>,
     /// What was said last.
     last: Option<std::mem::Discriminant<DoorStanding>>,
+}
+
+/// An instant that a page names, by its own clock and by a true one.
+#[derive(Clone, Copy, Debug)]
+struct Instant {
+    shown: Timestamp,
+    true_time: Timestamp,
+}
+
+/// Who says what on a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    /// In which life the store is that says it.
+    pub(crate) life: u64,
+    /// How far its clock is ahead of a true one, in microseconds.
+    pub(crate) ahead: i64,
+}
+
+impl Page {
+    fn instant(self, shown: Timestamp) -> Instant {
+        Instant {
+            shown,
+            true_time: Timestamp::from_microseconds(shown.microseconds() - self.ahead),
+        }
+    }
 }
 
 /// Somebody who remembers.
@@ -53,29 +80,44 @@ impl Oracle {
         }
     }
 
-    /// A page speaks of a refusal at a door. `life` is that of the store that says it.
+    /// A page speaks of a refusal at a door, by its own clock.
     ///
-    /// Says whether that is another standing than before.
+    /// Says whether that is another standing than before. An instant that was named and is named
+    /// later, while nobody was restored, is a broken promise: later by the page's clock and by a
+    /// true one, since a clock that is set moves one of them.
     pub(crate) fn page(
         &mut self,
-        door: DoorId,
-        subject: [u8; 16],
+        page: Page,
+        (door, subject, refusal): (DoorId, [u8; 16], Revision),
         standing: DoorStanding,
-        life: u64,
-    ) -> bool {
+    ) -> Result<bool, String> {
         let said = self.said.entry((door, subject)).or_default();
         let kind = std::mem::discriminant(&standing);
         let news = said.last.replace(kind) != Some(kind);
         match standing {
             DoorStanding::Confirmed { at } => {
+                let at = page.instant(at).true_time;
                 said.confirmed = said.confirmed.or(Some(at));
             }
             DoorStanding::EndedByLimit { at }
             | DoorStanding::MayStillOpen {
                 until: Some(at), ..
             } => {
+                let at = page.instant(at);
+                let named = said.named.replace((refusal, page.life, at));
+                if let Some((of, life, before)) = named
+                    && (of, life) == (refusal, page.life)
+                    && at.shown > before.shown
+                    && at.true_time > before.true_time
+                {
+                    let late = at.true_time.since(before.true_time).as_secs_f64();
+                    return Err(format!(
+                        "the instant that was named is {late:.3} s later now"
+                    ));
+                }
+                let at = at.true_time;
                 if said.over_at.is_none_or(|(before, _)| at < before) {
-                    said.over_at = Some((at, life));
+                    said.over_at = Some((at, page.life));
                 }
             }
             DoorStanding::Waiting
@@ -84,7 +126,7 @@ impl Oracle {
             | DoorStanding::OnEmergencyList { .. }
             | DoorStanding::KeepsLastTable { .. } => {}
         }
-        news
+        Ok(news)
     }
 
     /// Somebody or something was refused, by a command of an operator or by what a door showed.
@@ -124,7 +166,7 @@ impl Oracle {
         self.said.retain(|(door, subject), said| {
             let here = doors.contains(door);
             if here {
-                said.over_at = None;
+                (said.over_at, said.named) = (None, None);
             }
             !(here && forgotten(*subject))
         });

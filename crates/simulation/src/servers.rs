@@ -24,7 +24,7 @@ use offgate_store::{CarriedOut, Outcome, StoreSigner as _};
 use crate::books::Books;
 use crate::faults::Fault;
 use crate::keys::keys;
-use crate::oracle::Violation;
+use crate::oracle::{Page, Violation};
 use crate::story::About;
 use crate::world::{Event, MILLI, SECOND, STORE, World};
 
@@ -176,7 +176,7 @@ impl World {
 
     /// A conversation begins, if the agent's key is accepted.
     fn begins(&mut self, number: u64, a: usize, n: usize) -> bool {
-        let (time, uptime, fault) = (self.server_time(), self.uptime(), self.fault);
+        let (time, uptime) = (self.server_time(), self.uptime());
         let elapsed = self.elapsed();
         let id = self.agents[a].id;
         let key = self.agents[a].key.public();
@@ -197,13 +197,8 @@ impl World {
             addresses: ServerAddresses::default(),
         };
         let identity = node.books.identity();
-        // Where little is under way, what is sent late is soon not missing any more.
-        let pace = match fault {
-            Some(Fault::RenewalAhead) => Pace::ORDINARY,
-            _ => PACE,
-        };
         let end = ServerEnd::new(who, identity.store, identity.epoch, time, Duration::ZERO)
-            .with_pace(pace);
+            .with_pace(PACE);
         // Each agent has one conversation at most, the newest.
         let older: Vec<u64> = node
             .talks
@@ -312,6 +307,7 @@ impl World {
             });
             if behind {
                 self.counters.renewed_while_stalled += 1;
+                self.asks_while_behind(number);
             }
         }
         let outputs = self.hand(n, number, input);
@@ -338,14 +334,9 @@ impl World {
                         }
                         _ => {}
                     }
-                    let is_change = matches!(
-                        message,
-                        ToAgent::Overtake { .. }
-                            | ToAgent::Delta { .. }
-                            | ToAgent::SnapshotBegin { .. }
-                            | ToAgent::SnapshotPart { .. }
-                            | ToAgent::SnapshotEnd { .. }
-                    );
+                    // Whole tables are not held back: an agent without any hangs up on a renewal.
+                    let is_change =
+                        matches!(message, ToAgent::Overtake { .. } | ToAgent::Delta { .. });
                     if is_change && self.has(Fault::RenewalAhead) {
                         let bytes = message.encode();
                         self.after(SECOND / 2, Event::SendDown(number, bytes));
@@ -401,8 +392,8 @@ impl World {
                         return self.conversation_over(n, number);
                     }
                 }
-                Output::Renewed => {
-                    node.books.contact(id, Heard::Renewed, uptime, time);
+                Output::AsksRenewal => {
+                    node.books.contact(id, Heard::AsksRenewal, uptime, time);
                     self.pages(n, Some(id));
                 }
                 Output::Store { events, .. } => {
@@ -572,10 +563,13 @@ impl World {
             return;
         }
         let (time, uptime, fault) = (self.server_time(), self.uptime(), self.fault);
-        let ahead = self.weather.server_ahead;
+        let page = Page {
+            life: self.weather.restores,
+            ahead: self.weather.server_ahead,
+        };
         let books = &self.nodes[n].books;
-        let life = self.weather.restores;
         let mut named = Vec::new();
+        let mut moved = None;
         for (row, subject) in books.latest_refusals() {
             if agent.is_some_and(|agent| agent != row.agent) {
                 continue;
@@ -595,8 +589,15 @@ impl World {
                     confirmation::standing(&facts, row.decided_at, time)
                 }
             };
-            let standing = truly(standing, ahead);
-            let news = self.oracle.page(row.door, subject, standing, life);
+            let about = (row.door, subject, row.revision);
+            let news = match self.oracle.page(page, about, standing) {
+                Ok(news) => news,
+                Err(words) => {
+                    moved = Some((About::both(row.door, row.user), words));
+                    continue;
+                }
+            };
+            let standing = truly(standing, page.ahead);
             if let (
                 DoorStanding::MayStillOpen {
                     until: Some(at), ..
@@ -626,6 +627,13 @@ impl World {
             };
             self.story.tell(self.now, About::both(door, user), words);
         }
+        if let Some((about, words)) = moved {
+            self.breaks(Violation {
+                promise: "G3",
+                about,
+                words,
+            });
+        }
         // Somebody tries just after the moment that was named.
         for (door, user, at) in named {
             self.tries_after(door, user, at);
@@ -648,14 +656,18 @@ impl World {
 
 /// What a broken page makes of what it knows.
 fn misread(fault: Option<Fault>, facts: DoorFacts, lease_seconds: Option<u32>) -> DoorFacts {
-    let alone = match (fault, facts.alone, lease_seconds) {
-        (Some(Fault::NoDriftMargin), Alone::UntilLimit(Some(until)), Some(seconds)) => {
-            let margin = Duration::from_secs(seconds.into()) / 100 + Duration::from_secs(1);
-            Alone::UntilLimit(Some(until.minus(margin)))
-        }
-        (_, alone, _) => alone,
+    let (Some(Fault::NoDriftMargin), Some(seconds)) = (fault, lease_seconds) else {
+        return facts;
     };
-    DoorFacts { alone, ..facts }
+    let margin = Duration::from_secs(seconds.into()) / 100 + Duration::from_secs(1);
+    DoorFacts {
+        alone: match facts.alone {
+            Alone::UntilLimit(until) => Alone::UntilLimit(until.map(|at| at.minus(margin))),
+            alone => alone,
+        },
+        ended_at: facts.ended_at.map(|at| at.minus(margin)),
+        ..facts
+    }
 }
 
 /// What is said by a clock that is so far ahead, by a true one.

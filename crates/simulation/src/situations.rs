@@ -503,6 +503,22 @@ impl World {
         }
     }
 
+    /// An agent asks for a renewal while something is on its way to it that it has not acknowledged:
+    /// the worst moment to be cut off for longer than its lease, between that and the answer.
+    pub(crate) fn asks_while_behind(&mut self, connection: u64) {
+        if self.weather.calm || !self.random.one_in(6) {
+            return;
+        }
+        let Some(a) = self.connections.get(&connection).map(|it| it.agent) else {
+            return;
+        };
+        self.is_troubled(a);
+        let soon = self.random.below(500) * MILLI;
+        let until = self.now + soon + self.random.between(15, 70) * SECOND;
+        self.after(soon, Event::CutNow(a));
+        self.after(soon, Event::CutOff(a, until));
+    }
+
     /// An agent is connected again, and may have refusals to catch up with: the worst moment to lose
     /// the connection.
     pub(crate) fn is_heard_again(&mut self, a: usize, n: usize) {

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use offgate_simulation::{Fault, Telling, run};
 
-/// Within how many seeds every fault must be noticed. The rarest, a renewal that is answered ahead of
-/// a refusal, shows about once in seven hundred: the connection has to be lost between the two.
+/// Within how many seeds every fault must be noticed. The rarest, refusals that are dropped when the
+/// table they overtook has arrived, shows about once in three hundred.
 const SEEDS: u64 = 1_000;
 /// How many at once.
 const THREADS: usize = 2;

@@ -387,8 +387,8 @@ pub enum Verdict {
 pub enum Heard {
     /// It greeted, or said anything.
     Connected,
-    /// Its lease was renewed.
-    Renewed,
+    /// It asks for its lease. On record before anything is read for the answer.
+    AsksRenewal,
     /// Its connection ended.
     Gone,
 }

@@ -23,6 +23,6 @@ pub struct DoorRecord {
     pub agent: AgentId,
     /// The first acknowledgement that confirmed it.
     pub receipt: Option<KeptReceipt>,
-    /// When that agent's last renewal was answered.
+    /// When that agent asked for its lease the last time before the refusal, as far as that counts.
     pub renewed_at: Option<Timestamp>,
 }

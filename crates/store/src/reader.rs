@@ -46,9 +46,9 @@ use crate::outbox::{Channel, FailedLetter, OutboxState, WaitingLetter, WaitingNo
 use crate::questions::{KeptAnswer, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
-    DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, erasure,
-    evidence, exposed_pins, log_tree, longer_limits, mail, outages, questions, restores, sign_in,
-    speed, table_check, tables, users,
+    DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, contacts,
+    erasure, evidence, exposed_pins, log_tree, longer_limits, mail, outages, questions, restores,
+    sign_in, speed, table_check, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -332,7 +332,7 @@ impl Reader {
 
     /// When an agent was heard; none if it never was.
     pub fn contact(&self, agent: AgentId) -> Result<Option<AgentContact>, StoreError> {
-        self.with(|rows| tables::contact(rows.connection, agent, rows.clock))
+        self.with(|rows| contacts::contact(rows.connection, agent, rows.clock))
     }
 
     /// The agents that say that the log does not continue what they have seen, and since when; the

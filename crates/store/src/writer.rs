@@ -112,7 +112,7 @@ impl Job {
             Self::Contact { heard, .. } => match heard {
                 Heard::Connected | Heard::Gone => Concerns::Pages,
                 // Every agent renews every few seconds; no page changes by it.
-                Heard::Renewed => Concerns::Nobody,
+                Heard::AsksRenewal => Concerns::Nobody,
             },
             Self::Witness { seen, .. } => match seen.verdict {
                 Verdict::Doubted => Concerns::Pages,

@@ -425,7 +425,7 @@ impl Stub {
                 self.heard.send_modify(|heard| heard.answers.push(answer));
                 Ok(None)
             }
-            Output::Renewed => {
+            Output::AsksRenewal => {
                 self.heard.send_modify(|heard| heard.renewed += 1);
                 Ok(None)
             }

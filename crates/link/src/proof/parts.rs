@@ -52,7 +52,7 @@ pub struct SignedWord {
 /// From what a door's time limit was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitBasis {
-    /// When its last renewal was answered.
+    /// When its lease was asked for the last time before the refusal.
     pub renewed_at: Timestamp,
     /// The longest lease that it may be working by.
     pub lease_seconds: u32,

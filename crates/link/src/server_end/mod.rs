@@ -112,8 +112,9 @@ pub enum Output {
     /// Take over what the store has forgotten of these, if it sealed them. Done when this returns:
     /// the table that is read next has it.
     Testimony(Vec<RulingEntry>),
-    /// Record that the lease is renewed now. Stands before the message that renews it.
-    Renewed,
+    /// Record that the agent asks for its lease now. Stands before the reading that the answer waits
+    /// for: whatever was refused before this is on record stands before the answer too.
+    AsksRenewal,
     /// Store events; say so when that is durable.
     Store {
         /// How many were lost since the agent enrolled.
@@ -356,7 +357,9 @@ impl ServerEnd {
                     return self.close(RefusalCode::Protocol, "one renewal at a time");
                 }
                 self.asked = Some(ask);
-                self.read()
+                let mut outputs = vec![Output::AsksRenewal];
+                outputs.extend(self.read());
+                outputs
             }
             (Phase::Speaking, ToServer::Events { lost, events }) => {
                 let events: Option<Vec<_>> = events

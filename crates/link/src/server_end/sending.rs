@@ -209,7 +209,7 @@ impl ServerEnd {
     /// Renews the lease, if that was asked for before the reading that has ended.
     pub(super) fn renew(&mut self) -> Vec<Output> {
         match self.answering.take() {
-            Some(ask) => vec![Output::Renewed, Output::Send(ToAgent::Renewed { ask })],
+            Some(ask) => vec![Output::Send(ToAgent::Renewed { ask })],
             None => Vec::new(),
         }
     }

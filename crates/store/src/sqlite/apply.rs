@@ -209,7 +209,7 @@ impl Apply<'_> {
         )?;
         self.run(
             "UPDATE confirmation SET confirmed_at = NULL, receipt = NULL, ended_at = NULL, \
-             connected = 0, \
+             connected = 0, renewed_at = NULL, renewed_boot = NULL, renewed_since_boot = NULL, \
              agent = (SELECT agent FROM door WHERE id = confirmation.door) \
              WHERE what = 'refuse' \
              AND door IN (SELECT id FROM door WHERE agent IS NOT NULL) \

@@ -38,7 +38,7 @@ use super::read::{EndedLimit, Rows};
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
 use super::{
-    activity, alerts, apply, checkpoints, erasure, log_tree, mail, outages, payload, questions,
+    activity, alerts, apply, checkpoints, contacts, erasure, log_tree, mail, payload, questions,
     readmissions, sign_in, users,
 };
 use crate::alerts::KeptTries;
@@ -362,9 +362,11 @@ impl Ledger for SqliteBatch<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO confirmation (user, revision, door, agent, what, decided_at, connected) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
-             coalesce((SELECT connected FROM contact WHERE agent = ?4), 0))",
+            "INSERT INTO confirmation (user, revision, door, agent, what, decided_at, connected, \
+             renewed_at, renewed_boot, renewed_since_boot) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(k.connected, 0), \
+             k.renewed_at, k.renewed_boot, k.renewed_since_boot \
+             FROM (SELECT 1) LEFT JOIN contact k ON k.agent = ?4",
             params![
                 user.as_bytes(),
                 number(revision),
@@ -570,15 +572,7 @@ impl Batch for SqliteBatch<'_> {
     }
 
     fn server_started(&mut self) -> Result<(), StoreError> {
-        self.run("UPDATE contact SET connected = 0", [])?;
-        let (boot, since) = tables::uptime_columns(self.clock.uptime());
-        match boot {
-            Some(_) => self.run(
-                "INSERT OR REPLACE INTO serving (only, boot, since_boot) VALUES (1, ?1, ?2)",
-                params![boot, since],
-            ),
-            None => self.run("DELETE FROM serving", []),
-        }
+        contacts::server_started(self.connection, self.clock.uptime())
     }
 
     fn note_ended_limits(&mut self) -> Result<(), StoreError> {
@@ -655,39 +649,7 @@ impl Batch for SqliteBatch<'_> {
     }
 
     fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {
-        let now = now.microseconds();
-        let connected = match heard {
-            Heard::Connected | Heard::Renewed => true,
-            Heard::Gone => false,
-        };
-        if connected {
-            outages::ends(self.connection, agent, Timestamp::from_microseconds(now))?;
-        }
-        self.run(
-            "INSERT INTO contact (agent, connected, heard_at, outages_since) VALUES (?1, ?2, ?3, ?3) \
-             ON CONFLICT (agent) DO UPDATE SET connected = ?2, \
-             heard_at = CASE WHEN ?2 THEN ?3 ELSE heard_at END",
-            params![agent.as_bytes(), connected, now],
-        )?;
-        if heard != Heard::Renewed {
-            return Ok(());
-        }
-        let (boot, since) = tables::uptime_columns(self.clock.uptime());
-        // After a restore a renewal counts once the agent has acknowledged something since: until
-        // then it may not have arrived, and the door works by settings that are not on record.
-        self.run(
-            "UPDATE contact SET renewed_at = ?2, renewed_boot = ?3, renewed_since_boot = ?4 \
-             WHERE agent = ?1 AND NOT EXISTS (SELECT 1 FROM restore WHERE revision > coalesce( \
-             (SELECT max(k.revision) FROM acknowledgement k JOIN store s \
-             ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
-             WHERE k.agent = ?1), 0))",
-            params![agent.as_bytes(), now, boot, since],
-        )?;
-        self.run(
-            "UPDATE confirmation SET ended_at = NULL \
-             WHERE agent = ?1 AND confirmed_at IS NULL AND ended_at IS NOT NULL",
-            params![agent.as_bytes()],
-        )
+        contacts::heard(self.connection, agent, heard, (self.clock.uptime(), now))
     }
 }
 

@@ -18,9 +18,8 @@ const LATER_SQL: &str = "SELECT revision FROM log WHERE subject = 'user' AND sub
      'user.erased', 'credential.lost', 'credential.found', 'credential.removed') \
      ORDER BY revision LIMIT ?3";
 const DOORS_SQL: &str = "SELECT c.door, c.agent, a.statement, a.signature, a.received_at, \
-     k.renewed_at FROM confirmation c LEFT JOIN acknowledgement a ON a.number = c.receipt \
-     LEFT JOIN contact k ON k.agent = c.agent WHERE c.user = ?1 AND c.revision = ?2 \
-     AND c.what = 'refuse' ORDER BY c.door";
+     c.renewed_at FROM confirmation c LEFT JOIN acknowledgement a ON a.number = c.receipt \
+     WHERE c.user = ?1 AND c.revision = ?2 AND c.what = 'refuse' ORDER BY c.door";
 
 /// The last entry of a kind about somebody, also after they were erased.
 pub(crate) fn last_entry(

@@ -51,6 +51,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0014_webhook.sql"),
         include_str!("../../migrations/0015_readmissions.sql"),
         include_str!("../../migrations/0016_longer_limits.sql"),
+        include_str!("../../migrations/0017_named_instants.sql"),
     ],
     fill,
 };

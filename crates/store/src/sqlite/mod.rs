@@ -8,6 +8,7 @@ mod apply;
 pub(crate) mod audit;
 mod batch;
 pub(crate) mod checkpoints;
+pub(crate) mod contacts;
 pub(crate) mod copy;
 pub(crate) mod erasure;
 pub(crate) mod evidence;

@@ -27,9 +27,9 @@ use offgate_core::user::{Standing, UserRecord};
 use offgate_core::webhook::Webhook;
 use rusqlite::{Connection, params};
 
+use super::contacts::Counting;
 use super::people::{credential_columns, operator_columns};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id, revision};
-use super::tables::Counting;
 use super::{
     alerts, erasure, exposed_pins, furniture, given_up, longer_limits, mail, people, tables,
     webhook,
@@ -68,7 +68,7 @@ const DOORS_OF_SQL: &str = "SELECT id, revision, site, name, agent, lease_second
      emergency_list FROM door \
      WHERE agent = ?1 ORDER BY id";
 const DOOR_FACTS_SQL: &str = "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, d.agent, \
-     c.agent, c.ended_at, k.renewed_at, k.renewed_boot, k.renewed_since_boot FROM confirmation c \
+     c.agent, c.ended_at, c.renewed_at, c.renewed_boot, c.renewed_since_boot FROM confirmation c \
      LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
      WHERE c.user = ?1 AND c.revision = ?2";
 

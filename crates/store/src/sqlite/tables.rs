@@ -1,18 +1,16 @@
 //! Door tables, as they are read for the link.
 
-use std::time::Duration;
-
-use offgate_core::confirmation::{Contact, DoorVersion, Renewal};
+use offgate_core::confirmation::DoorVersion;
 use offgate_core::disagreement::{Disagreement, Noticed};
 use offgate_core::id::{AgentId, DoorId, UserId};
-use offgate_core::parameters::{Boot, Clock, Revision, Timestamp, Uptime};
+use offgate_core::parameters::{Revision, Timestamp};
 use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use rusqlite::{Connection, params};
 
 use super::rows::{all, id, instant, number, one, revision};
 use crate::engine::TableHead;
 use crate::error::StoreError;
-use crate::reader::{AgentContact, TableChanges};
+use crate::reader::TableChanges;
 
 /// The position of the last change in the log.
 pub(crate) fn head(connection: &Connection) -> Result<Revision, StoreError> {
@@ -145,91 +143,6 @@ pub(crate) fn last_about(
          AND encoded IS NOT NULL",
         params![agent.as_bytes(), key.kind as u8, key.id],
         |row| Ok(revision(row.get(0)?)),
-    )
-}
-
-/// What the limits of doors that are not heard are counted by.
-pub(super) struct Counting {
-    serving: Option<Uptime>,
-    uptime: Option<Uptime>,
-    now: Timestamp,
-}
-
-impl Counting {
-    pub(super) fn by(connection: &Connection, clock: &dyn Clock) -> Result<Self, StoreError> {
-        let serving = one(
-            connection,
-            "SELECT boot, since_boot FROM serving",
-            [],
-            |row| Ok(uptime(row, 0)?),
-        )?;
-        Ok(Self {
-            serving: serving.flatten(),
-            uptime: clock.uptime(),
-            now: clock.now(),
-        })
-    }
-
-    /// From when the limits of a contact are counted, whose time of renewal, start of the machine
-    /// and time since then begin at `column`; none if there was no renewal.
-    pub(super) fn renewal(
-        &self,
-        row: &rusqlite::Row<'_>,
-        column: usize,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let Some(at) = instant(row.get(column)?) else {
-            return Ok(None);
-        };
-        let by = uptime(row, column + 1)?;
-        let renewal = Renewal { at, by };
-        Ok(Some(renewal.counted_from(
-            self.serving,
-            self.uptime,
-            self.now,
-        )))
-    }
-}
-
-fn uptime(row: &rusqlite::Row<'_>, column: usize) -> Result<Option<Uptime>, rusqlite::Error> {
-    let boot: Option<[u8; 16]> = row.get(column)?;
-    let since: Option<i64> = row.get(column + 1)?;
-    let since = since.and_then(|since| u64::try_from(since).ok());
-    Ok(boot.zip(since).map(|(boot, since)| Uptime {
-        boot: Boot(boot),
-        since: Duration::from_micros(since),
-    }))
-}
-
-/// A reading of the clock that nobody sets, as columns.
-pub(super) fn uptime_columns(uptime: Option<Uptime>) -> (Option<[u8; 16]>, Option<i64>) {
-    let since = |uptime: Uptime| i64::try_from(uptime.since.as_micros()).unwrap_or(i64::MAX);
-    (uptime.map(|uptime| uptime.boot.0), uptime.map(since))
-}
-
-/// When an agent was heard.
-pub(crate) fn contact(
-    connection: &Connection,
-    agent: AgentId,
-    clock: &dyn Clock,
-) -> Result<Option<AgentContact>, StoreError> {
-    let counting = Counting::by(connection, clock)?;
-    one(
-        connection,
-        "SELECT connected, heard_at, renewed_at, renewed_boot, renewed_since_boot FROM contact \
-         WHERE agent = ?1",
-        params![agent.as_bytes()],
-        |row| {
-            let heard_at = Timestamp::from_microseconds(row.get(1)?);
-            Ok(AgentContact {
-                contact: match row.get::<_, i64>(0)? {
-                    1 => Contact::Connected,
-                    _ => Contact::Silent {
-                        since: Some(heard_at),
-                    },
-                },
-                counted_from: counting.renewal(row, 2)?,
-            })
-        },
     )
 }
 

@@ -146,7 +146,7 @@ fn what_was_backed_up_while_others_wrote_comes_back_without_who_was_erased() {
     let runtime = tokio_runtime();
     let store = opened.store.clone();
     let said = async {
-        store.record_contact(agent(1), Heard::Renewed).await?;
+        store.record_contact(agent(1), Heard::AsksRenewal).await?;
         store
             .record_acknowledgement(agent(1), receipt(revision))
             .await
@@ -212,18 +212,20 @@ fn what_was_backed_up_while_others_wrote_comes_back_without_who_was_erased() {
         facts.iter().any(known)
     };
     assert!(!alone(&facts));
-    let heard = |what| {
-        let noted = runtime.block_on(restored.store.record_contact(agent(1), what));
-        noted.expect("recorded");
-        let facts = restored.store.read().door_facts(user(1), revision);
+    let renewed = |user, refusal| {
+        let asked = restored.store.record_contact(agent(1), Heard::AsksRenewal);
+        runtime.block_on(asked).expect("recorded");
+        let facts = restored.store.read().door_facts(user, refusal);
         alone(&facts.expect("an answer"))
     };
-    assert!(!heard(Heard::Renewed));
+    assert!(!renewed(user(1), revision));
     let store = &restored.store;
     runtime
         .block_on(store.record_acknowledgement(agent(1), receipt(head.revision)))
         .expect("recorded");
-    assert!(heard(Heard::Renewed));
+    restored.done(Command::ReactivateUser { user: user(1) });
+    let refused = restored.done(deactivate(1));
+    assert!(renewed(user(1), refused));
     adds_up(&rusqlite::Connection::open(to.join(DATABASE_FILE)).expect("the database"));
 }
 

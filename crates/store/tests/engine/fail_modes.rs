@@ -59,7 +59,7 @@ fn an_edit_that_a_cut_off_door_has_not_heard_shortens_nothing() {
         runtime.block_on(record).expect("recorded");
     };
     said(listed);
-    heard(Heard::Renewed);
+    heard(Heard::AsksRenewal);
     heard(Heard::Gone);
 
     // While it is cut off, the list loses the leaver and the lease is shortened.
@@ -144,7 +144,7 @@ fn nothing_that_is_set_after_a_refusal_moves_the_instant_that_was_named_for_it()
             .await?;
         opened
             .store
-            .record_contact(agent(1), Heard::Renewed)
+            .record_contact(agent(1), Heard::AsksRenewal)
             .await?;
         opened.store.record_contact(agent(1), Heard::Gone).await
     };

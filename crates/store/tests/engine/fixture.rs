@@ -224,7 +224,7 @@ fn hear(opened: &Opened) {
         opened.clock.0.fetch_add(60_000_000, Ordering::SeqCst);
         // Since schema 1.
         contact(Heard::Connected).await;
-        contact(Heard::Renewed).await;
+        contact(Heard::AsksRenewal).await;
         store
             .record_acknowledgement(agent(1), receipt(head))
             .await

@@ -257,7 +257,7 @@ fn only_agents_concerned_are_touched_and_confirmations_wait_for_their_word() {
         runtime.block_on(record).expect("recorded");
     };
     runtime
-        .block_on(opened.store.record_contact(agent(1), Heard::Renewed))
+        .block_on(opened.store.record_contact(agent(1), Heard::AsksRenewal))
         .expect("recorded");
     said(Revision::new(refused_at.number() - 1));
     assert_eq!(

@@ -45,7 +45,7 @@ fn what_was_not_heard_is_on_record_also_across_a_crash_and_not_for_ever() {
     // Shorter than any limit: no outage. A reconnection without a gap: none either.
     contact(Heard::Gone);
     pass(Duration::from_secs(9));
-    contact(Heard::Renewed);
+    contact(Heard::AsksRenewal);
     contact(Heard::Connected);
     assert_eq!(reader.outages(agent(1)).expect("an answer").all.len(), 1);
 

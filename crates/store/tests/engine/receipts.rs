@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use offgate_core::command::Command;
 use offgate_core::confirmation::{DoorStanding, standing};
@@ -103,7 +104,41 @@ fn a_refusal_above_the_table_confirms_itself_and_nothing_else() {
 }
 
 #[test]
-fn a_limit_is_over_when_it_was_counted_out_and_stays_so_until_the_lease_is_renewed() {
+fn a_renewal_that_is_asked_for_after_a_refusal_moves_no_instant() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 7);
+    with_people(&opened, 3);
+    let until = |number: u8, refusal| match standing_of(&opened, number, refusal) {
+        DoorStanding::MayStillOpen { until, .. } => until,
+        other => panic!("{other:?}"),
+    };
+    let later = || opened.clock.0.fetch_add(3 * SECOND, Ordering::SeqCst);
+    // Nothing is known of its lease: none can be named.
+    let early = opened.done(deactivate(1));
+    assert_eq!(until(1, early), None);
+    later();
+    heard(&opened, Heard::AsksRenewal);
+    heard(&opened, Heard::Gone);
+    let limit = Duration::from_micros(72 * 3600 * 1_010_000 + 1_000_000);
+    let named = opened.clock.now().plus(limit);
+    assert_eq!(until(1, early), Some(named));
+    later();
+    let second = opened.done(deactivate(2));
+    assert_eq!(until(2, second), Some(named));
+
+    // It is heard for a moment, and neither the refusals nor the answer arrive.
+    later();
+    heard(&opened, Heard::Connected);
+    heard(&opened, Heard::AsksRenewal);
+    heard(&opened, Heard::Gone);
+    assert_eq!(until(1, early), Some(named));
+    assert_eq!(until(2, second), Some(named));
+    let third = opened.done(deactivate(3));
+    assert_eq!(until(3, third), Some(opened.clock.now().plus(limit)));
+}
+
+#[test]
+fn a_limit_is_over_when_it_was_counted_out_and_stays_so_until_the_door_confirms() {
     let directory = tempfile::tempdir().expect("a directory");
     let opened = furnished(directory.path(), 6);
     with_people(&opened, 1);
@@ -122,7 +157,7 @@ fn a_limit_is_over_when_it_was_counted_out_and_stays_so_until_the_lease_is_renew
         later(microseconds);
     };
     start();
-    heard(&opened, Heard::Renewed);
+    heard(&opened, Heard::AsksRenewal);
     heard(&opened, Heard::Gone);
     let refused_at = opened.done(deactivate(1));
     let state = || standing_of(&opened, 1, refused_at);
@@ -149,8 +184,9 @@ fn a_limit_is_over_when_it_was_counted_out_and_stays_so_until_the_lease_is_renew
     // It is there again: it has to say so itself.
     heard(&opened, Heard::Connected);
     assert_eq!(state(), DoorStanding::EndedByLimit { at });
-    heard(&opened, Heard::Renewed);
-    assert_eq!(state(), DoorStanding::Waiting);
+    // Its lease is renewed behind the refusal: that takes nothing back.
+    heard(&opened, Heard::AsksRenewal);
+    assert_eq!(state(), DoorStanding::EndedByLimit { at });
     said(&opened, receipt(refused_at));
     assert!(matches!(state(), DoorStanding::Confirmed { .. }));
 }
