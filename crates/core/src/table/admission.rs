@@ -3,11 +3,11 @@
 //! A pure function of the table, the door's state, what was presented, and the time. The door
 //! itself asks it, and so does the page that shows what a person can open.
 
-use std::cmp::Reverse;
-
+use super::credentials::Terms;
 use super::entry::CredentialHash;
 use super::hours::Verdict;
-use super::{KnownStanding, KnownState, KnownUser, Table};
+use super::profile::Profile;
+use super::{KnownDoor, KnownPeriod, KnownStanding, KnownState, Table};
 use crate::agent::HashKey;
 use crate::credential::{CardToken, CredentialKind, Plate};
 use crate::id::{CredentialId, DoorId, PolicyId, UserId};
@@ -265,28 +265,20 @@ pub fn admit_sought(
     now: Timestamp,
 ) -> Decision {
     let held = table.credentials.held(sought.hash);
-    let holders = held.map(|held| {
-        let user = &table.users[held.user as usize];
-        let holder = Holder {
-            credential: held.credential,
-            user: user.id,
-        };
-        (holder, user, held.state)
-    });
     if direction == Direction::Out {
-        return Decision::WayOut(holders.map(|(holder, ..)| holder).min());
+        return Decision::WayOut(held.map(|(holder, _)| holder).min());
     }
-    let kind = sought.kind;
-    let judged = holders.map(|(holder, user, credential)| {
+    let (kind, door) = (sought.kind, table.doors.find(&door));
+    let judged = held.map(|(holder, terms)| {
         let judgement = match stopped(table, &holder) {
             Some(reason) => Err(reason),
-            None => judge(table, state, kind, user, credential, door, now),
+            None => judge(table, state, kind, (holder.user, terms), door, now),
         };
         (holder, judgement)
     });
-    let first = judged.min_by_key(|(holder, judgement)| {
-        let furthest = judgement.map_or_else(|reason| reason as u8, |_| u8::MAX);
-        (Reverse(furthest), *holder)
+    let first = judged.min_by(|(holder, judgement), (other, other_judgement)| {
+        let further = furthest(other_judgement).cmp(&furthest(judgement));
+        further.then_with(|| holder.cmp(other))
     });
     match first {
         Some((holder, Ok(policy))) => Decision::Granted { holder, policy },
@@ -299,6 +291,11 @@ pub fn admit_sought(
             holder: None,
         },
     }
+}
+
+/// How far along the order a judgement came; beyond its end if it admits.
+fn furthest(judgement: &Result<PolicyId, Reason>) -> u8 {
+    judgement.map_or_else(|reason| reason as u8, |_| u8::MAX)
 }
 
 /// Whether a table before this one refused the holder or the credential, and nothing lifted that:
@@ -317,30 +314,27 @@ fn judge(
     table: &Table,
     state: DoorState,
     kind: CredentialKind,
-    user: &KnownUser,
-    credential: KnownState,
-    door: DoorId,
+    (user, terms): (UserId, Terms),
+    door: Option<(u32, &KnownDoor)>,
     now: Timestamp,
 ) -> Result<PolicyId, Reason> {
-    if user.standing == KnownStanding::Deactivated {
+    if terms.standing == KnownStanding::Deactivated {
         return Err(Reason::Deactivated);
     }
     let clock_trusted = state.clock == ClockTrust::Trusted;
-    if clock_trusted
-        && user
-            .starts_microseconds
-            .is_some_and(|at| now.microseconds() < at)
-    {
-        return Err(Reason::NotStarted);
+    let bounded = terms.period == KnownPeriod::Bounded;
+    if clock_trusted && bounded {
+        // A period that is not there admits nobody.
+        let period = table.periods.get(&user).ok_or(Reason::Ended)?;
+        let now = now.microseconds();
+        if period.starts_microseconds.is_some_and(|at| now < at) {
+            return Err(Reason::NotStarted);
+        }
+        if period.ends_microseconds.is_some_and(|at| now >= at) {
+            return Err(Reason::Ended);
+        }
     }
-    if clock_trusted
-        && user
-            .ends_microseconds
-            .is_some_and(|at| now.microseconds() >= at)
-    {
-        return Err(Reason::Ended);
-    }
-    if credential == KnownState::Lost {
+    if terms.state == KnownState::Lost {
         return Err(Reason::Lost);
     }
     if state.lockdown == Lockdown::On {
@@ -348,7 +342,7 @@ fn judge(
     }
     let holds = match state.lease {
         Lease::Running => true,
-        Lease::EmergencyListOnly => table.is_on_emergency_list(door, user.id),
+        Lease::EmergencyListOnly => door.is_some_and(|(_, door)| door.lists(user)),
         Lease::Ended => false,
     };
     if !holds {
@@ -357,16 +351,14 @@ fn judge(
     if kind == CredentialKind::Pin && state.keypad == Keypad::Slowed {
         return Err(Reason::TooManyAttempts);
     }
-    let (door, at) = table.doors.find(&door).ok_or(Reason::NoPolicy)?;
-    let bounded = user.starts_microseconds.is_some() || user.ends_microseconds.is_some();
+    let (door, at) = door.ok_or(Reason::NoPolicy)?;
+    let naming = table.naming.get(door as usize).ok_or(Reason::NoPolicy)?;
     let mut local = None;
     let mut refusal = Reason::NoPolicy;
-    for number in table.profiles.get(user.profile).into_iter().flatten() {
-        let Some(policy) = table
-            .policies
-            .get(*number)
-            .filter(|policy| policy.doors.has(door))
-        else {
+    let profile = table.profiles.get(terms.profile);
+    let policies = profile.map_or(&[][..], Profile::policies).iter();
+    for number in policies.filter(|number| naming.has(**number)) {
+        let Some(policy) = table.policies.get(*number) else {
             continue;
         };
         let reason = match policy.schedule {

@@ -1,66 +1,78 @@
 //! Who holds what is presented, found by its hash.
 //!
 //! The hashes are uniformly distributed, so their first bits say almost where they are in a sorted
-//! run: an index of those bits leads to one or two rows. What has changed since the run was made
-//! lies above it, until it has grown enough to be merged into a new one.
+//! run: an index of those bits leads to a few rows, and a byte of each, its tag, to the right one.
+//! Index and tags are small enough to stay in the processor's caches, so that a known card costs one
+//! access beyond them and an unknown one hardly any. What has changed since the run was made lies
+//! above it, until it has grown enough to be merged into a new one.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
-use super::KnownState;
+use super::admission::Holder;
 use super::entry::CredentialHash;
-use crate::id::CredentialId;
+use super::spread::ById;
+use super::{KnownPeriod, KnownStanding, KnownState};
 
-/// Who holds a credential (by their number), and its state; or that nobody does any more.
+/// All that most decisions need of a credential and its holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// The number of the holder's set of policies.
+    pub(super) profile: u32,
+    /// The holder's standing.
+    pub(super) standing: KnownStanding,
+    /// Whether the holder's access has a beginning or an end.
+    pub(super) period: KnownPeriod,
+    /// The credential's state.
+    pub(super) state: KnownState,
+}
+
+/// Terms in four bytes; or that nobody holds it any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark(u32);
 
 impl Mark {
     const GONE: Self = Self(u32::MAX);
     const LOST: u32 = 1 << 31;
+    const DEACTIVATED: u32 = 1 << 30;
+    const BOUNDED: u32 = 1 << 29;
+    /// More profiles than fit into memory.
+    const PROFILE: u32 = Self::BOUNDED - 1;
 
-    const fn new(user: u32, state: KnownState) -> Self {
-        match state {
-            KnownState::Usable => Self(user),
-            KnownState::Lost => Self(user | Self::LOST),
-        }
+    const fn new(terms: Terms) -> Self {
+        let state = match terms.state {
+            KnownState::Usable => 0,
+            KnownState::Lost => Self::LOST,
+        };
+        let standing = match terms.standing {
+            KnownStanding::Active => 0,
+            KnownStanding::Deactivated => Self::DEACTIVATED,
+        };
+        let period = match terms.period {
+            KnownPeriod::Always => 0,
+            KnownPeriod::Bounded => Self::BOUNDED,
+        };
+        Self(terms.profile & Self::PROFILE | state | standing | period)
     }
 
-    const fn user(self) -> u32 {
-        self.0 & !Self::LOST
-    }
-
-    const fn state(self) -> KnownState {
-        if self.0 & Self::LOST == 0 {
-            KnownState::Usable
-        } else {
-            KnownState::Lost
-        }
-    }
-
-    fn is_held_by(self, user: u32) -> bool {
-        self != Self::GONE && self.user() == user
-    }
-}
-
-/// One of those who hold something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    /// As which credential.
-    pub(super) credential: CredentialId,
-    /// The number of the person.
-    pub(super) user: u32,
-    /// Its state.
-    pub(super) state: KnownState,
-}
-
-impl Held {
-    const fn new(credential: CredentialId, mark: Mark) -> Self {
-        Self {
-            credential,
-            user: mark.user(),
-            state: mark.state(),
-        }
+    /// The terms, unless it is gone.
+    fn terms(self) -> Option<Terms> {
+        let has = |bit| self.0 & bit != 0;
+        (self != Self::GONE).then(|| Terms {
+            profile: self.0 & Self::PROFILE,
+            standing: if has(Self::DEACTIVATED) {
+                KnownStanding::Deactivated
+            } else {
+                KnownStanding::Active
+            },
+            period: if has(Self::BOUNDED) {
+                KnownPeriod::Bounded
+            } else {
+                KnownPeriod::Always
+            },
+            state: if has(Self::LOST) {
+                KnownState::Lost
+            } else {
+                KnownState::Usable
+            },
+        })
     }
 }
 
@@ -70,70 +82,69 @@ pub(super) struct Credentials {
     base: Run,
     /// Rows of the base that nobody holds any more.
     gone: usize,
-    above: BTreeMap<(CredentialHash, CredentialId, u32), Mark>,
+    above: ById<CredentialHash, Vec<(Holder, Mark)>>,
 }
 
 impl Credentials {
     /// The fewest changes that are worth a new run.
     const FEW: usize = 64;
 
-    /// Everybody who holds what has this hash, in no order. Several people may share a plate.
-    pub(super) fn held(&self, hash: CredentialHash) -> impl Iterator<Item = Held> {
-        let below = self.base.find(hash).filter_map(move |at| {
-            let mark = self.base.rows[at].mark;
-            (mark != Mark::GONE).then(|| Held::new(self.base.ids[at], mark))
-        });
-        let first = (hash, CredentialId::from_bytes([0; 16]), 0);
-        let last = (hash, CredentialId::from_bytes([0xff; 16]), u32::MAX);
-        let above = (!self.above.is_empty()).then(|| self.above.range(first..=last));
-        let above = above.into_iter().flatten();
-        below.chain(above.map(|((_, credential, _), mark)| Held::new(*credential, *mark)))
+    /// Everybody who holds what has this hash, and on which terms, in no order. Several people may
+    /// share a plate.
+    pub(super) fn held(&self, hash: CredentialHash) -> impl Iterator<Item = (Holder, Terms)> {
+        let below = self.base.find(hash);
+        let below = below.map(|at| (self.base.holders[at], self.base.rows[at].mark));
+        let above = self.above.get(&hash).into_iter().flatten().copied();
+        below
+            .chain(above)
+            .filter_map(|(holder, mark)| Some((holder, mark.terms()?)))
     }
 
     /// Adds what a person holds.
-    pub(super) fn insert(
-        &mut self,
-        hash: CredentialHash,
-        credential: CredentialId,
-        user: u32,
-        state: KnownState,
-    ) {
-        let mark = Mark::new(user, state);
+    pub(super) fn insert(&mut self, hash: CredentialHash, holder: Holder, terms: Terms) {
         // Somebody whose entry changes mostly keeps what they hold, so its row is there.
-        let free = self.base.find(hash).find(|at| {
-            let before = self.base.rows[*at].mark;
-            self.base.ids[*at] == credential && (before == Mark::GONE || before.is_held_by(user))
-        });
-        match free {
+        match self.row(hash, holder) {
             Some(at) => {
-                let before = std::mem::replace(&mut self.base.rows[at].mark, mark);
+                let before = std::mem::replace(&mut self.base.rows[at].mark, Mark::new(terms));
                 self.gone -= usize::from(before == Mark::GONE);
             }
             None => {
-                self.above.insert((hash, credential, user), mark);
+                let above = self.above.entry(hash).or_default();
+                above.retain(|(before, _)| *before != holder);
+                above.push((holder, Mark::new(terms)));
                 self.merge_if_grown();
             }
         }
     }
 
     /// Takes away what a person holds.
-    pub(super) fn remove(&mut self, hash: CredentialHash, credential: CredentialId, user: u32) {
-        if self.above.remove(&(hash, credential, user)).is_some() {
-            return;
+    pub(super) fn remove(&mut self, hash: CredentialHash, holder: Holder) {
+        if let Some(above) = self.above.get_mut(&hash) {
+            above.retain(|(before, _)| *before != holder);
+            if above.is_empty() {
+                self.above.remove(&hash);
+            }
         }
-        let found = self.base.find(hash).find(|at| {
-            self.base.ids[*at] == credential && self.base.rows[*at].mark.is_held_by(user)
-        });
-        if let Some(at) = found {
-            self.base.rows[at].mark = Mark::GONE;
-            self.gone += 1;
+        if let Some(at) = self.row(hash, holder) {
+            let before = std::mem::replace(&mut self.base.rows[at].mark, Mark::GONE);
+            self.gone += usize::from(before != Mark::GONE);
             self.merge_if_grown();
         }
     }
 
     /// The bytes that finding somebody takes: hashes, numbers, and the index; without the ids.
     pub(super) const fn look_up_bytes(&self) -> usize {
-        self.base.rows.capacity() * size_of::<Row>() + self.base.starts.capacity() * 4
+        let Run {
+            rows, tags, starts, ..
+        } = &self.base;
+        rows.capacity() * size_of::<Row>() + tags.capacity() + starts.capacity() * size_of::<u32>()
+    }
+
+    /// The row of what a person holds, or held.
+    fn row(&self, hash: CredentialHash, holder: Holder) -> Option<usize> {
+        self.base
+            .find(hash)
+            .find(|at| self.base.holders[*at] == holder)
     }
 
     fn merge_if_grown(&mut self) {
@@ -141,21 +152,20 @@ impl Credentials {
             return;
         }
         let below = std::mem::take(&mut self.base);
-        let mut above = std::mem::take(&mut self.above).into_iter().peekable();
-        let mut merged = Run::with_capacity(below.rows.len() - self.gone + above.len());
-        for (row, id) in below.rows.into_iter().zip(below.ids) {
-            while let Some(((hash, credential, _), mark)) =
-                above.next_if(|((hash, ..), _)| *hash < row.hash)
-            {
-                merged.push(Row { hash, mark }, credential);
+        let mut above: Vec<_> = std::mem::take(&mut self.above).into_iter().collect();
+        above.sort_unstable_by_key(|(hash, _)| *hash);
+        let more: usize = above.iter().map(|(_, held)| held.len()).sum();
+        let mut above = above.into_iter().peekable();
+        let mut merged = Run::with_capacity(below.rows.len() - self.gone + more);
+        for (row, holder) in below.rows.into_iter().zip(below.holders) {
+            while let Some((hash, held)) = above.next_if(|(hash, _)| *hash < row.hash) {
+                merged.extend(hash, held);
             }
             if row.mark != Mark::GONE {
-                merged.push(row, id);
+                merged.push(row, holder);
             }
         }
-        for ((hash, credential, _), mark) in above {
-            merged.push(Row { hash, mark }, credential);
-        }
+        above.for_each(|(hash, held)| merged.extend(hash, held));
         merged.index();
         self.base = merged;
         self.gone = 0;
@@ -172,8 +182,10 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 struct Run {
     rows: Vec<Row>,
-    /// Which credential each row is, which only the answer needs.
-    ids: Vec<CredentialId>,
+    /// A byte of each row's hash.
+    tags: Vec<u8>,
+    /// Whose each row is, which only the answer needs.
+    holders: Vec<Holder>,
     /// Where the rows begin whose hashes begin with this number, and at the end their number.
     starts: Vec<u32>,
     /// How many of a hash's first 32 bits are not part of that number.
@@ -184,19 +196,27 @@ impl Run {
     fn with_capacity(capacity: usize) -> Self {
         Self {
             rows: Vec::with_capacity(capacity),
-            ids: Vec::with_capacity(capacity),
+            tags: Vec::with_capacity(capacity),
+            holders: Vec::with_capacity(capacity),
             ..Self::default()
         }
     }
 
-    fn push(&mut self, row: Row, id: CredentialId) {
+    fn push(&mut self, row: Row, holder: Holder) {
         self.rows.push(row);
-        self.ids.push(id);
+        self.tags.push(row.hash.tag());
+        self.holders.push(holder);
     }
 
-    /// Makes the index, with one to two rows for each number.
+    fn extend(&mut self, hash: CredentialHash, held: Vec<(Holder, Mark)>) {
+        for (holder, mark) in held {
+            self.push(Row { hash, mark }, holder);
+        }
+    }
+
+    /// Makes the index, with two to four rows for each number.
     fn index(&mut self) {
-        let bits = self.rows.len().checked_ilog2().unwrap_or(0).min(31);
+        let bits = (self.rows.len() / 2).checked_ilog2().unwrap_or(0).min(31);
         self.shift = 32 - bits;
         let mut starts = vec![0_u32; (1 << bits) + 1];
         for row in &self.rows {
@@ -215,25 +235,32 @@ impl Run {
         (u64::from(u32::from_be_bytes([a, b, c, d])) >> self.shift) as usize
     }
 
-    /// Where the rows with this hash are.
-    fn find(&self, hash: CredentialHash) -> Range<usize> {
+    /// Which rows have this hash.
+    fn find(&self, hash: CredentialHash) -> impl Iterator<Item = usize> {
         let number = self.number(hash);
-        let (Some(from), Some(to)) = (self.starts.get(number), self.starts.get(number + 1)) else {
-            return 0..0;
+        let near = match (self.starts.get(number), self.starts.get(number + 1)) {
+            (Some(from), Some(to)) => *from as usize..*to as usize,
+            _ => 0..0,
         };
-        let (from, to) = (*from as usize, *to as usize);
-        let near = &self.rows[from..to];
-        let Some(first) = near.iter().position(|row| row.hash == hash) else {
-            return 0..0;
-        };
-        let same = near[first..].iter().take_while(|row| row.hash == hash);
-        from + first..from + first + same.count()
+        let from = near.start;
+        let tags = self.tags[near].iter().enumerate();
+        let tagged = tags.filter(move |(_, tag)| **tag == hash.tag());
+        let places = tagged.map(move |(place, _)| from + place);
+        places.filter(move |at| self.rows[*at].hash == hash)
+    }
+}
+
+impl CredentialHash {
+    /// A byte that the index does not look at.
+    const fn tag(self) -> u8 {
+        self.0[4]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{CredentialId, UserId};
 
     /// Hashes spread as real ones are, and some that crowd together.
     fn hash(number: u32) -> CredentialHash {
@@ -246,36 +273,45 @@ mod tests {
         CredentialHash(bytes)
     }
 
-    fn id(number: u32) -> CredentialId {
-        CredentialId::from_bytes([number as u8; 16])
+    /// The credential and the person with these numbers.
+    fn holder(credential: u32, user: u32) -> Holder {
+        Holder {
+            credential: CredentialId::from_bytes([credential as u8; 16]),
+            user: UserId::from_bytes([user as u8; 16]),
+        }
+    }
+
+    fn terms(profile: u32, state: KnownState) -> Terms {
+        Terms {
+            profile,
+            standing: KnownStanding::Active,
+            period: KnownPeriod::Always,
+            state,
+        }
     }
 
     #[test]
     fn everybody_is_found_while_runs_are_merged() {
         let mut credentials = Credentials::default();
+        let first = |number| (holder(number, number), terms(number, KnownState::Usable));
+        let second = |number| (holder(number, number + 1), terms(7, KnownState::Lost));
         for number in 0..5_000 {
-            credentials.insert(hash(number), id(number), number, KnownState::Usable);
+            let (holder, terms) = first(number);
+            credentials.insert(hash(number), holder, terms);
             if number.is_multiple_of(3) {
-                credentials.insert(hash(number), id(number), number + 1, KnownState::Lost);
+                let (holder, terms) = second(number);
+                credentials.insert(hash(number), holder, terms);
             }
         }
         for number in (0..5_000).step_by(2) {
-            credentials.remove(hash(number), id(number), number);
+            credentials.remove(hash(number), first(number).0);
         }
         for number in 0..5_000 {
             let mut held: Vec<_> = credentials.held(hash(number)).collect();
-            held.sort_unstable_by_key(|held| held.user);
-            let first = (number % 2 == 1).then_some((number, KnownState::Usable));
-            let second = (number % 3 == 0).then_some((number + 1, KnownState::Lost));
-            let expected: Vec<_> = first
-                .into_iter()
-                .chain(second)
-                .map(|(user, state)| Held {
-                    credential: id(number),
-                    user,
-                    state,
-                })
-                .collect();
+            held.sort_unstable_by_key(|(_, terms)| terms.state == KnownState::Lost);
+            let first = (number % 2 == 1).then(|| first(number));
+            let second = (number % 3 == 0).then(|| second(number));
+            let expected: Vec<_> = first.into_iter().chain(second).collect();
             assert_eq!(held, expected, "{number}");
         }
         assert_eq!(credentials.held(hash(5_000)).count(), 0);
@@ -286,22 +322,35 @@ mod tests {
     fn what_comes_back_takes_its_old_row() {
         let mut credentials = Credentials::default();
         for number in 0..1_000 {
-            credentials.insert(hash(number), id(number), number, KnownState::Usable);
+            let terms = terms(number, KnownState::Usable);
+            credentials.insert(hash(number), holder(number, number), terms);
         }
         let (rows, above) = (credentials.base.rows.len(), credentials.above.len());
         for number in 0..rows as u32 / 2 {
-            credentials.remove(hash(number), id(number), number);
-            credentials.insert(hash(number), id(number), 7, KnownState::Lost);
+            credentials.remove(hash(number), holder(number, number));
+            let terms = terms(7, KnownState::Lost);
+            credentials.insert(hash(number), holder(number, number), terms);
         }
         assert_eq!((credentials.gone, credentials.above.len()), (0, above));
         let held: Vec<_> = credentials.held(hash(3)).collect();
-        assert_eq!(
-            held,
-            [Held {
-                credential: id(3),
-                user: 7,
-                state: KnownState::Lost
-            }]
-        );
+        assert_eq!(held, [(holder(3, 3), terms(7, KnownState::Lost))]);
+    }
+
+    #[test]
+    fn terms_survive_being_a_mark() {
+        for state in [KnownState::Usable, KnownState::Lost] {
+            for standing in [KnownStanding::Active, KnownStanding::Deactivated] {
+                for period in [KnownPeriod::Always, KnownPeriod::Bounded] {
+                    let terms = Terms {
+                        profile: 12_345,
+                        standing,
+                        period,
+                        state,
+                    };
+                    assert_eq!(Mark::new(terms).terms(), Some(terms));
+                }
+            }
+        }
+        assert_eq!(Mark::GONE.terms(), None);
     }
 }

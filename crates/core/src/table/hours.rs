@@ -6,46 +6,43 @@ use crate::policy::Day;
 const DAY: usize = 1440;
 const WEEK: usize = 7 * DAY;
 
-/// A bit for each of some minutes.
+/// The minutes that windows cover, a bit for each. Those of a window's own day and those it runs on
+/// into the next are apart, because on holidays the days have windows of their own; they are side
+/// by side, because a decision looks at both.
 #[derive(Clone, Debug)]
-struct Minutes<const WORDS: usize>([u64; WORDS]);
+struct Program<const WORDS: usize>([Minutes; WORDS]);
 
-impl<const WORDS: usize> Minutes<WORDS> {
-    const NONE: Self = Self([0; WORDS]);
-
-    fn add(&mut self, minute: usize) {
-        if let Some(word) = self.0.get_mut(minute / 64) {
-            *word |= 1 << (minute % 64);
-        }
-    }
-
-    fn has(&self, minute: usize) -> bool {
-        self.0
-            .get(minute / 64)
-            .is_some_and(|word| word >> (minute % 64) & 1 == 1)
-    }
-}
-
-/// The minutes that windows cover. Those of a window's own day and those it runs on into the next
-/// are apart, because on holidays the days have windows of their own.
-#[derive(Clone, Debug)]
-struct Program<const WORDS: usize> {
-    own: Minutes<WORDS>,
-    run_on: Minutes<WORDS>,
+/// 64 minutes; or one of them, with the others' bits cleared.
+#[derive(Clone, Copy, Debug, Default)]
+struct Minutes {
+    own: u64,
+    run_on: u64,
 }
 
 impl<const WORDS: usize> Program<WORDS> {
-    const CLOSED: Self = Self {
-        own: Minutes::NONE,
-        run_on: Minutes::NONE,
-    };
+    const CLOSED: Self = Self([Minutes { own: 0, run_on: 0 }; WORDS]);
 
     /// Adds a window from a minute of the day that begins at `today`, by its length; what runs on
     /// begins at `tomorrow`.
     fn open(&mut self, today: usize, tomorrow: usize, from: usize, length: usize) {
         let to = (from + length).min(2 * DAY);
-        (from..to.min(DAY)).for_each(|minute| self.own.add(today + minute));
-        (from.max(DAY)..to).for_each(|minute| self.run_on.add(tomorrow + minute - DAY));
+        for minute in from..to.min(DAY) {
+            let minute = today + minute;
+            self.0[minute / 64].own |= 1 << (minute % 64);
+        }
+        for minute in from.max(DAY)..to {
+            let minute = tomorrow + minute - DAY;
+            self.0[minute / 64].run_on |= 1 << (minute % 64);
+        }
+    }
+
+    fn at(&self, minute: usize) -> Minutes {
+        let minutes = self.0.get(minute / 64).copied().unwrap_or_default();
+        let bit = 1 << (minute % 64);
+        Minutes {
+            own: minutes.own & bit,
+            run_on: minutes.run_on & bit,
+        }
     }
 }
 
@@ -98,17 +95,14 @@ impl Hours {
         let minute = usize::from(minute);
         let of_week = day.weekday() as usize * DAY + minute;
         let (yesterday, today) = self.holidays_at(day);
-        let own = if today {
-            self.holiday.own.has(minute)
-        } else {
-            self.week.own.has(of_week)
-        };
+        let (week, holiday) = (self.week.at(of_week), self.holiday.at(minute));
+        let own = if today { holiday.own } else { week.own };
         let run_on = if yesterday {
-            self.holiday.run_on.has(minute)
+            holiday.run_on
         } else {
-            self.week.run_on.has(of_week)
+            week.run_on
         };
-        if own || run_on {
+        if own | run_on != 0 {
             Verdict::Open
         } else if today {
             Verdict::ClosedForHoliday

@@ -14,8 +14,11 @@ mod credentials;
 pub mod entry;
 mod hours;
 pub mod keypad;
+mod numbers;
+mod profile;
 mod register;
 mod rulings;
+mod spread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,12 +27,15 @@ use crate::agent::HashKey;
 use crate::id::{CredentialId, DoorId, PolicyId, ScheduleId, SiteId, UserId};
 use crate::pin::PinSalt;
 use crate::place::{Direction, LeaseLength};
-use admission::Lease;
-use credentials::Credentials;
+use admission::{Holder, Lease};
+use credentials::{Credentials, Terms};
 use entry::{CredentialHash, Entry, EntryKey, EntryKind, RulingEntry, TableHash, WhenCutOff};
 use hours::{Clock, Hours};
+use numbers::Numbers;
+use profile::Profile;
 use register::Register;
 use rulings::Rulings;
+use spread::ById;
 
 /// The table of one agent.
 #[derive(Clone, Debug)]
@@ -42,13 +48,12 @@ pub struct Table {
     doors: Register<DoorId, KnownDoor>,
     schedules: Register<ScheduleId, Hours>,
     policies: Register<PolicyId, KnownPolicy>,
-    /// The sets of policies that people have, as the policies' numbers. Few people have one of
-    /// their own.
-    profiles: Register<Box<[PolicyId]>, Box<[u32]>>,
-    /// People, by the number that their credentials name.
-    users: Vec<KnownUser>,
-    /// Numbers nobody has at the moment.
-    free: Vec<u32>,
+    /// For the number of each door those of the policies that name it.
+    naming: Vec<Numbers>,
+    /// The sets of policies that people have. Few people have one of their own.
+    profiles: Register<Box<[PolicyId]>, Profile>,
+    /// When access begins and ends, for those whose does.
+    periods: ById<UserId, AccessPeriod>,
     credentials: Credentials,
     rulings: Rulings,
 }
@@ -57,8 +62,8 @@ pub struct Table {
 #[derive(Clone, Debug)]
 struct Kept {
     bytes: Box<[u8]>,
-    /// A person's number; 0 for anything else.
-    user: u32,
+    /// The number of a person's profile; 0 for anything else.
+    profile: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -69,49 +74,38 @@ struct KnownDoor {
     when_cut_off: Option<WhenCutOff>,
 }
 
+impl KnownDoor {
+    /// Whether somebody is on its emergency list.
+    fn lists(&self, user: UserId) -> bool {
+        let after = self.when_cut_off.as_ref();
+        after.is_some_and(|after| after.lists(user))
+    }
+}
+
 #[derive(Clone, Debug)]
 struct KnownPolicy {
-    doors: Doors,
+    doors: Box<[u32]>,
     schedule: Option<u32>,
 }
 
-/// A bit for the number of each door.
-#[derive(Clone, Debug, Default)]
-struct Doors(Vec<u64>);
-
-impl Doors {
-    fn add(&mut self, door: u32) {
-        let word = door as usize / 64;
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
-        }
-        self.0[word] |= 1 << (door % 64);
-    }
-
-    fn has(&self, door: u32) -> bool {
-        self.0
-            .get(door as usize / 64)
-            .is_some_and(|word| word >> (door % 64) & 1 == 1)
-    }
-
-    fn all(&self) -> impl Iterator<Item = u32> {
-        (0..self.0.len() as u32 * 64).filter(move |door| self.has(*door))
-    }
-}
-
+/// When somebody's access begins and ends, if it does.
 #[derive(Clone, Copy, Debug)]
-struct KnownUser {
-    id: UserId,
-    standing: KnownStanding,
+struct AccessPeriod {
     starts_microseconds: Option<i64>,
     ends_microseconds: Option<i64>,
-    profile: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KnownStanding {
     Active,
     Deactivated,
+}
+
+/// Whether there is anything about a person in the table's periods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KnownPeriod {
+    Always,
+    Bounded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,9 +127,9 @@ impl Table {
             doors: Register::new(),
             schedules: Register::new(),
             policies: Register::new(),
+            naming: Vec::new(),
             profiles: Register::new(),
-            users: Vec::new(),
-            free: Vec::new(),
+            periods: ById::default(),
             credentials: Credentials::default(),
             rulings: Rulings::default(),
         }
@@ -213,12 +207,6 @@ impl Table {
         }
     }
 
-    fn is_on_emergency_list(&self, door: DoorId, user: UserId) -> bool {
-        let door = self.doors.find(&door);
-        door.and_then(|(_, door)| door.when_cut_off.as_ref())
-            .is_some_and(|after| after.lists(user))
-    }
-
     /// Which ways a door has readers for.
     #[must_use]
     pub fn directions(&self, door: DoorId) -> &[Direction] {
@@ -264,8 +252,8 @@ impl Table {
         self.delete(key);
         let bytes = entry.encode().into_boxed_slice();
         self.hash = self.hash.with(&self.hash_key, &bytes);
-        let user = self.learn(key, entry);
-        self.entries.insert(key, Kept { bytes, user });
+        let profile = self.learn(key, entry);
+        self.entries.insert(key, Kept { bytes, profile });
     }
 
     /// Takes the entry with this key out, if there is one.
@@ -280,27 +268,20 @@ impl Table {
                 self.sites.forget(&SiteId::from_bytes(key.id));
             }
             EntryKind::Door => {
-                if let Some(door) = self.doors.forget(&DoorId::from_bytes(key.id)) {
+                if let Some((_, door)) = self.doors.forget(&DoorId::from_bytes(key.id)) {
                     self.sites.release(door.site);
                 }
             }
             EntryKind::Schedule => {
                 self.schedules.forget(&ScheduleId::from_bytes(key.id));
             }
-            EntryKind::Policy => {
-                if let Some(policy) = self.policies.forget(&PolicyId::from_bytes(key.id)) {
-                    policy.doors.all().for_each(|door| self.doors.release(door));
-                    if let Some(schedule) = policy.schedule {
-                        self.schedules.release(schedule);
-                    }
-                }
-            }
-            EntryKind::User => self.forget_user(&kept),
+            EntryKind::Policy => self.forget_policy(PolicyId::from_bytes(key.id)),
+            EntryKind::User => self.forget_user(UserId::from_bytes(key.id), &kept),
             EntryKind::Ruling => self.rulings.forget(&key.id),
         }
     }
 
-    /// Brings an entry into the shape of decisions. Says a person's number.
+    /// Brings an entry into the shape of decisions. Says the number of a person's profile.
     fn learn(&mut self, key: EntryKey, entry: Entry) -> u32 {
         match entry {
             Entry::Keypad(entry) => self.salt = Some(PinSalt::from_bytes(*entry.salt)),
@@ -329,79 +310,104 @@ impl Table {
                 let hours = Hours::new(&entry.weekly, &entry.holiday, entry.days);
                 self.schedules.learn(ScheduleId::from_bytes(key.id), hours);
             }
-            Entry::Policy(entry) => {
-                let mut doors = Doors::default();
-                let named: BTreeSet<_> = entry.doors.iter().map(|door| **door).collect();
-                for door in named {
-                    doors.add(self.doors.mention(DoorId::from_bytes(door)));
-                }
-                let schedule = entry.schedule.map(|id| ScheduleId::from_bytes(*id));
-                let policy = KnownPolicy {
-                    doors,
-                    schedule: schedule.map(|id| self.schedules.mention(id)),
-                };
-                self.policies.learn(PolicyId::from_bytes(key.id), policy);
-            }
+            Entry::Policy(entry) => self.learn_policy(PolicyId::from_bytes(key.id), &entry),
             Entry::Ruling(entry) => self.rulings.learn(entry),
             Entry::User(entry) => return self.learn_user(UserId::from_bytes(key.id), &entry),
         }
         0
     }
 
-    fn learn_user(&mut self, id: UserId, entry: &entry::UserEntry) -> u32 {
-        let policies = entry.policies.iter();
-        let known = KnownUser {
-            id,
-            standing: match entry.standing {
-                0 => KnownStanding::Active,
-                _ => KnownStanding::Deactivated,
-            },
-            starts_microseconds: entry.starts,
-            ends_microseconds: entry.ends,
-            profile: self.mention_profile(policies.map(|id| PolicyId::from_bytes(**id)).collect()),
+    fn learn_policy(&mut self, id: PolicyId, entry: &entry::PolicyEntry) {
+        let named: BTreeSet<_> = entry.doors.iter().map(|door| **door).collect();
+        let mention = |door| self.doors.mention(DoorId::from_bytes(door));
+        let doors: Box<[u32]> = named.into_iter().map(mention).collect();
+        let schedule = entry.schedule.map(|id| ScheduleId::from_bytes(*id));
+        let policy = KnownPolicy {
+            doors: doors.clone(),
+            schedule: schedule.map(|id| self.schedules.mention(id)),
         };
-        let user = match self.free.pop() {
-            Some(user) => {
-                self.users[user as usize] = known;
-                user
+        let number = self.policies.learn(id, policy);
+        for door in doors {
+            let door = door as usize;
+            if self.naming.len() <= door {
+                self.naming.resize_with(door + 1, Numbers::default);
             }
-            None => {
-                self.users.push(known);
-                (self.users.len() - 1) as u32
-            }
-        };
-        for (hash, credential, state) in &entry.credentials {
-            let state = if *state == 0 {
-                KnownState::Usable
-            } else {
-                KnownState::Lost
-            };
-            let credential = CredentialId::from_bytes(**credential);
-            let hash = CredentialHash(**hash);
-            self.credentials.insert(hash, credential, user, state);
+            self.naming[door].add(number);
         }
-        user
     }
 
-    fn forget_user(&mut self, kept: &Kept) {
+    fn forget_policy(&mut self, id: PolicyId) {
+        let Some((number, policy)) = self.policies.forget(&id) else {
+            return;
+        };
+        for door in policy.doors {
+            self.naming[door as usize].remove(number);
+            self.doors.release(door);
+        }
+        if let Some(schedule) = policy.schedule {
+            self.schedules.release(schedule);
+        }
+    }
+
+    fn learn_user(&mut self, id: UserId, entry: &entry::UserEntry) -> u32 {
+        let policies = entry.policies.iter();
+        let profile = policies.map(|id| PolicyId::from_bytes(**id)).collect();
+        let profile = self.mention_profile(profile);
+        let period = if entry.starts.is_some() || entry.ends.is_some() {
+            let period = AccessPeriod {
+                starts_microseconds: entry.starts,
+                ends_microseconds: entry.ends,
+            };
+            self.periods.insert(id, period);
+            KnownPeriod::Bounded
+        } else {
+            KnownPeriod::Always
+        };
+        let standing = match entry.standing {
+            0 => KnownStanding::Active,
+            _ => KnownStanding::Deactivated,
+        };
+        for (hash, credential, state) in &entry.credentials {
+            let holder = Holder {
+                credential: CredentialId::from_bytes(**credential),
+                user: id,
+            };
+            let terms = Terms {
+                profile,
+                standing,
+                period,
+                state: match *state {
+                    0 => KnownState::Usable,
+                    _ => KnownState::Lost,
+                },
+            };
+            self.credentials
+                .insert(CredentialHash(**hash), holder, terms);
+        }
+        profile
+    }
+
+    fn forget_user(&mut self, id: UserId, kept: &Kept) {
         // The bytes were an entry when they were put, and are the only list of what they held.
         if let Ok(Entry::User(entry)) = Entry::read(&kept.bytes) {
             for (hash, credential, _) in &entry.credentials {
-                let credential = CredentialId::from_bytes(**credential);
-                let hash = CredentialHash(**hash);
-                self.credentials.remove(hash, credential, kept.user);
+                let holder = Holder {
+                    credential: CredentialId::from_bytes(**credential),
+                    user: id,
+                };
+                self.credentials.remove(CredentialHash(**hash), holder);
             }
         }
-        self.release_profile(self.users[kept.user as usize].profile);
-        self.free.push(kept.user);
+        self.periods.remove(&id);
+        self.release_profile(kept.profile);
     }
 
     fn mention_profile(&mut self, policies: Box<[PolicyId]>) -> u32 {
         let number = self.profiles.mention(policies.clone());
         if self.profiles.get(number).is_none() {
             let mention = |policy: &PolicyId| self.policies.mention(*policy);
-            let numbers = policies.iter().map(mention).collect();
-            self.profiles.learn(policies, numbers);
+            let numbers: Vec<u32> = policies.iter().map(mention).collect();
+            self.profiles.learn(policies, Profile::new(&numbers));
         }
         number
     }
@@ -410,8 +416,8 @@ impl Table {
         if self.profiles.mentions(number) == 1
             && let Some(policies) = self.profiles.id(number).cloned()
         {
-            let numbers = self.profiles.forget(&policies);
-            let numbers = numbers.iter().flatten();
+            let forgotten = self.profiles.forget(&policies);
+            let numbers = forgotten.iter().flat_map(|(_, profile)| profile.policies());
             numbers.for_each(|policy| self.policies.release(*policy));
         }
         self.profiles.release(number);
