@@ -15,12 +15,12 @@ use super::agents::LightAgents;
 use super::bare::{Answers, Bare};
 use super::served::Served;
 use super::site::{Agents, Plan, SiteStore, TWO_DOORS};
-use crate::harness::{Bound, ROUNDS, Ratio, Report, Round, Unit, late, median, take_turns};
+use crate::harness::{Bound, Ratio, Report, Round, Unit, late, median, take_turns};
 
 const PEOPLE: usize = 64;
-/// How many people are imported in all rounds together, and by how many callers at once.
-const IMPORTED: usize = 100_000;
+/// By how many callers at once people are imported, and how many each has ready.
 const IMPORTERS: usize = 8;
+const SLICE: usize = 64;
 
 const FAN_OUT: &str = "bare fan-out";
 const SIGNED: &str = "bare fan-out with signed answers";
@@ -29,22 +29,29 @@ const SENT: &str = "from the commit to the last acknowledgement sent";
 const ARRIVED: &str = "from the commit to the last acknowledgement";
 const ON_RECORD: &str = "from the commit to all of them on record";
 const LATE: &str = "from the commit to the last acknowledgement, 99th percentile";
-const LATE_IMPORT: &str = "the same while 100,000 people are imported";
+const LATE_IMPORT: &str = "the same while people are imported";
 const ARRIVED_IMPORT: &str = "its median";
 const IMPORT: &str = "people imported meanwhile";
 
 /// Around a hundred agents.
 pub(crate) fn hundred() -> anyhow::Result<Report> {
-    reach(100, 40, IMPORTED)
+    reach(100, 24, Imports::Also)
 }
 
 /// A thousand.
 pub(crate) fn thousand() -> anyhow::Result<Report> {
-    reach(1_000, 8, 0)
+    reach(1_000, 8, Imports::No)
 }
 
-/// With so many agents, so many samples in a round, and so many people imported.
-fn reach(count: u16, samples: usize, imported: usize) -> anyhow::Result<Report> {
+/// Whether it is also measured while people are imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Imports {
+    Also,
+    No,
+}
+
+/// With so many agents, and so many samples in a turn.
+fn reach(count: u16, samples: usize, imports: Imports) -> anyhow::Result<Report> {
     let served = Served::start(SiteStore::new(Plan {
         doors: count,
         people: PEOPLE,
@@ -74,10 +81,7 @@ fn reach(count: u16, samples: usize, imported: usize) -> anyhow::Result<Report> 
         Box::new(bare(FAN_OUT, plain)),
         Box::new(bare(SIGNED, signed)),
         Box::new(move |round| {
-            let mut seen = Samples::default();
-            for _ in 0..samples {
-                site.sample(&mut seen)?;
-            }
+            let mut seen = site.samples(samples)?;
             round.record(COMMIT, Unit::Nanoseconds, median(&mut seen.commit));
             round.record(SENT, Unit::Nanoseconds, median(&mut seen.sent));
             round.record(ARRIVED, Unit::Nanoseconds, median(&mut seen.arrived));
@@ -103,11 +107,10 @@ fn reach(count: u16, samples: usize, imported: usize) -> anyhow::Result<Report> 
             bound: Bound::Open,
         },
     ];
-    if imported > 0 {
-        turns.push(Box::new(move |round| site.import(round, imported)));
+    if imports == Imports::Also {
+        turns.push(Box::new(move |round| site.import(round, samples)));
         ratios.push(Ratio {
-            what: "its 99th percentile while 100,000 people are imported beside that of an idle \
-                   server",
+            what: "its 99th percentile while people are imported beside that of an idle server",
             of: LATE_IMPORT,
             beside: LATE,
             bound: Bound::AtMost {
@@ -163,32 +166,54 @@ impl Site {
         Ok(())
     }
 
-    /// Deactivates people for as long as a share of the import takes.
-    fn import(&self, round: &mut Round, imported: usize) -> anyhow::Result<()> {
-        let site = &self.served.site;
-        let share = imported.div_ceil(ROUNDS + 1);
-        let (_, commands) = site.creations(share, TWO_DOORS)?;
-        let is_over = AtomicBool::new(false);
+    /// So many of them, one after the other.
+    fn samples(&self, count: usize) -> anyhow::Result<Samples> {
         let mut seen = Samples::default();
+        for _ in 0..count {
+            self.sample(&mut seen)?;
+        }
+        Ok(seen)
+    }
+
+    /// Deactivates people while others are imported. The import goes on for as long as that takes,
+    /// so that a round lasts no longer the slower it is.
+    fn import(&self, round: &mut Round, samples: usize) -> anyhow::Result<()> {
+        let (site, is_over) = (&self.served.site, AtomicBool::new(false));
         let begun = Instant::now();
-        let took = std::thread::scope(|scope| {
-            let import = scope.spawn(|| {
-                let done = site.all_by(IMPORTERS, commands);
-                is_over.store(true, Ordering::Release);
-                done.map(|()| begun.elapsed())
-            });
-            while !is_over.load(Ordering::Acquire) {
-                self.sample(&mut seen)?;
-            }
-            match import.join() {
-                Ok(took) => took,
+        let (seen, imported) = std::thread::scope(|scope| {
+            let start = || scope.spawn(|| import_until(&is_over, site));
+            let importers: Vec<_> = (0..IMPORTERS).map(|_| start()).collect();
+            let seen = self.samples(samples);
+            is_over.store(true, Ordering::Release);
+            let imported = importers.into_iter().map(|importer| match importer.join() {
+                Ok(imported) => imported,
                 Err(_) => bail!("an importer panicked"),
-            }
+            });
+            let imported = imported.sum::<anyhow::Result<usize>>()?;
+            anyhow::Ok((seen?, imported))
         })?;
-        round.record(LATE_IMPORT, Unit::Nanoseconds, late(&mut seen.arrived));
-        round.record(ARRIVED_IMPORT, Unit::Nanoseconds, median(&mut seen.arrived));
-        let rate = share as f64 / took.as_secs_f64();
+        let rate = imported as f64 / begun.elapsed().as_secs_f64();
+        let mut arrived = seen.arrived;
+        round.record(LATE_IMPORT, Unit::Nanoseconds, late(&mut arrived));
+        round.record(ARRIVED_IMPORT, Unit::Nanoseconds, median(&mut arrived));
         round.record(IMPORT, Unit::PerSecond, rate);
+        // What is under way to the doors is no part of the next turn.
+        self.samples(1)?;
         Ok(())
+    }
+}
+
+/// Imports people until it is over. Says how many.
+fn import_until(is_over: &AtomicBool, site: &SiteStore) -> anyhow::Result<usize> {
+    let mut imported = 0;
+    loop {
+        let (_, commands) = site.creations(SLICE, TWO_DOORS)?;
+        for (actor, command) in commands {
+            if is_over.load(Ordering::Acquire) {
+                return Ok(imported);
+            }
+            site.execute(actor, command)?;
+            imported += 1;
+        }
     }
 }
