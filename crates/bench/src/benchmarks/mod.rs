@@ -3,6 +3,7 @@
 mod agents;
 mod audit;
 mod bare;
+mod catch_up;
 mod changes;
 mod confirmation;
 mod deactivation;
@@ -58,6 +59,11 @@ pub(crate) const ALL: &[Benchmark] = &[
         name: "reach-1000",
         what: "a deactivation reaching 1,000 agents, beside a bare fan-out",
         run: reach::thousand,
+    },
+    Benchmark {
+        name: "catch-up",
+        what: "an agent that missed 100,000 changes catching up, beside moving the same bytes",
+        run: catch_up::run,
     },
     Benchmark {
         name: "proofs",

@@ -1,6 +1,6 @@
 //! Agents as they ship, with their threads and files on a real disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -36,6 +36,23 @@ impl AgentHost {
     /// The folder of the agent with this number.
     fn folder(&self, number: u16) -> PathBuf {
         self.folder.path().join(number.to_string())
+    }
+
+    /// Keeps what an agent that does not run has in its folder. Says where.
+    pub(crate) fn keep_folder(&self, number: u16) -> anyhow::Result<PathBuf> {
+        let kept = self.folder.path().join(format!("{number}-kept"));
+        std::fs::create_dir(&kept)?;
+        copy_files(&self.folder(number), &kept)?;
+        Ok(kept)
+    }
+
+    /// Gives an agent that does not run what was kept, in place of what it has.
+    pub(crate) fn put_folder_back(&self, number: u16, kept: &Path) -> anyhow::Result<()> {
+        let folder = self.folder(number);
+        for file in std::fs::read_dir(&folder)? {
+            std::fs::remove_file(file?.path())?;
+        }
+        copy_files(kept, &folder)
     }
 
     /// Starts an agent, which joins with the token of its door if it has not.
@@ -81,4 +98,13 @@ impl AgentHost {
         }
         Ok(())
     }
+}
+
+/// Copies files into a folder that has none of them.
+fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        std::fs::copy(file.path(), to.join(file.file_name()))?;
+    }
+    Ok(())
 }
