@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
+use crate::fuzz;
 use crate::step::{cargo, output_of, run, say, workspace};
 
 /// One slow proof: a test that is run every day in small, run here in large.
@@ -57,6 +58,9 @@ const PROOFS: [Proof; 6] = [
     },
 ];
 
+/// How long bytes are tried on each decoder, in seconds.
+const FUZZ_SECONDS: &str = "600";
+
 /// Runs so many seeds of the simulation, and says how often each situation came up.
 pub(crate) fn simulate(seeds: &str) -> anyhow::Result<()> {
     let arguments = [
@@ -89,30 +93,34 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
         commit.trim(),
     );
     let mut failed = Vec::new();
-    for proof in &PROOFS {
+    let mut row = |what: &str, size: &str, proof: &dyn Fn() -> anyhow::Result<()>| {
         let begun = Instant::now();
-        let result = run(
-            proof.what,
-            cargo(proof.test).env(proof.variable, proof.size),
-        );
-        let word = match &result {
+        let word = match proof() {
             Ok(()) => "passed",
-            Err(_) => "**failed**",
+            Err(error) => {
+                failed.push(format!("{error:#}"));
+                "**failed**"
+            }
         };
         let seconds = begun.elapsed().as_secs();
+        writeln!(page, "| {what} | {size} | {word} | {seconds} |")
+    };
+    for proof in &PROOFS {
         let Proof {
             what,
             variable,
             size,
-            ..
+            test,
         } = proof;
-        writeln!(
-            page,
-            "| {what} | `{variable}={size}` | {word} | {seconds} |"
-        )?;
-        if let Err(error) = result {
-            failed.push(format!("{error:#}"));
-        }
+        row(what, &format!("`{variable}={size}`"), &|| {
+            run(what, cargo(test).env(variable, size))
+        })?;
+    }
+    let targets = fuzz::build()?;
+    for name in &targets.names {
+        let what = format!("Bytes by coverage for the decoders of {name}");
+        let size = format!("{FUZZ_SECONDS} s");
+        row(&what, &size, &|| targets.try_for(name, FUZZ_SECONDS))?;
     }
     let path = workspace().join("docs/deep.md");
     std::fs::write(&path, page).with_context(|| path.display().to_string())?;

@@ -6,6 +6,7 @@ mod browser;
 mod deep;
 mod dependencies;
 mod directions;
+mod fuzz;
 mod named_tests;
 mod pictures;
 mod step;
@@ -20,6 +21,7 @@ cargo xtask check   format, lints, licences and sources of dependencies, documen
 cargo xtask ci      check, then test: what must hold before a change is taken
 cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md
 cargo xtask deep --seeds [N]  the simulation by a million seeds, or so many; says how many a second
+cargo xtask fuzz [SECONDS]  bytes by coverage for every decoder, a minute each or so long
 cargo xtask bench [NAME…]  ratios to what the machine can do; kept in docs/performance.md
 cargo xtask pictures  the documentation's pictures, taken anew by the browser tests";
 
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         ["deep"] => deep::run_all(),
         ["deep", "--seeds"] => deep::simulate("1000000"),
         ["deep", "--seeds", seeds] => deep::simulate(seeds),
+        ["fuzz"] => fuzz::all("60"),
+        ["fuzz", seconds] => fuzz::all(seconds),
         ["bench", names @ ..] => bench::run_named(names),
         ["pictures"] => pictures::take(),
         ["help" | "--help" | "-h"] => {
