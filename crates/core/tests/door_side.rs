@@ -33,7 +33,7 @@ use offgate_core::table::Table;
 use offgate_core::table::admission::{
     ClockTrust, Decision, DoorState, Keypad, Lease, Lockdown, Presented, Reason, admit,
 };
-use offgate_core::table::compile::{self, Scope, Touched};
+use offgate_core::table::compile::{self, Places, Scope, Touched};
 use offgate_core::table::entry::{Entry, EntryKey, TableHash};
 use offgate_core::text::{PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
@@ -713,8 +713,12 @@ proptest! {
         let mut now = Timestamp::from_seconds(1_767_290_000);
         for (command, seconds) in commands {
             now = now.plus(Duration::from_secs(seconds as u64));
+            let places = Places::read(&memory).expect("places");
             let decision = memory.execute(SERVER, &command, now);
             let (offgate_core::Decision::Accepted(changes) | offgate_core::Decision::Refused(_, changes)) = decision;
+            if changes.iter().all(Places::stay_after) {
+                prop_assert_eq!(places, Places::read(&memory).expect("places"));
+            }
             let mut touched = BTreeSet::new();
             for change in &changes {
                 touched.extend(compile::touched(&memory, change).unwrap_or_default());

@@ -5,6 +5,7 @@
 //! that says whether something is one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use offgate_core::actor::Actor;
 use offgate_core::alert::{Alert, AlertKind};
@@ -18,6 +19,7 @@ use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::pin::PinSalt;
 use offgate_core::records::Records;
 use offgate_core::ruling::Ruling;
+use offgate_core::table::compile::Places;
 use offgate_core::table::entry::{EntryKey, TableHash};
 use offgate_core::text::Email;
 use offgate_core::tree::TreeHash;
@@ -182,6 +184,10 @@ pub trait Ledger: Records<Error = StoreError> {
         salt: [u8; 16],
         now: Timestamp,
     ) -> Result<(), StoreError>;
+    /// Every door, and every policy with the doors that it names, as they are now.
+    fn places(&mut self) -> Result<Arc<Places>, StoreError> {
+        Places::read(&*self).map(Arc::new)
+    }
     /// People (present ones) directly in one of these groups, or with one of these policies of
     /// their own.
     fn people_with(

@@ -7,7 +7,7 @@ use offgate_core::change::Change;
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::ruling::{Ruling, ruled_by};
-use offgate_core::table::compile::{self, Places, Scope, Touched};
+use offgate_core::table::compile::{self, Person, Places, Scope, Touched};
 use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use offgate_core::user::{Standing, UserRecord};
 
@@ -52,13 +52,14 @@ pub(crate) fn project(
     let identity = batch.identity();
     let ruling = ruling(change, identity.epoch, revision).map(|it| sealed(&it, identity, signer));
     let salt = identity.pin_salt;
-    let places = Places::read(batch)?;
+    let places = batch.places()?;
+    let mut people = People::default();
     let mut concerned: BTreeMap<AgentId, BTreeSet<EntryKey>> = BTreeMap::new();
     for agent in furniture.iter().chain(&whole) {
         concerned.entry(*agent).or_default();
     }
     for user in everywhere {
-        for agent in agents_of(batch, &places, user)? {
+        for agent in agents_of(batch, &places, &mut people, user)? {
             let keys = concerned.entry(agent).or_default();
             keys.insert(EntryKey::user(user));
         }
@@ -93,7 +94,7 @@ pub(crate) fn project(
             keys.extend(reached(batch, &scope)?.into_iter().map(EntryKey::user));
         }
         let changed = write(
-            batch,
+            (batch, &mut people),
             (agent, &scope),
             &keys,
             ruling.as_ref(),
@@ -112,15 +113,31 @@ pub(crate) fn project(
     Ok(())
 }
 
+/// The person who was read last: most changes are about one, who may concern every agent.
+#[derive(Default)]
+struct People(Option<(UserId, Option<Person>)>);
+
+impl People {
+    fn read(&mut self, batch: &dyn Ledger, user: UserId) -> Result<Option<&Person>, StoreError> {
+        let found = match self.0.take() {
+            Some((last, person)) if last == user => person,
+            _ => Person::read(batch, user)?,
+        };
+        let (_, person) = self.0.insert((user, found));
+        Ok(person.as_ref())
+    }
+}
+
 /// The agents a person concerns: those that know them, and those that have to from now on.
 fn agents_of(
     batch: &dyn Ledger,
     places: &Places,
+    people: &mut People,
     user: UserId,
 ) -> Result<BTreeSet<AgentId>, StoreError> {
     let mut agents = batch.agents_with(EntryKey::user(user))?;
-    if let Some(UserRecord::Present(person)) = batch.user(user)? {
-        for policy in compile::effective_policies(batch, &person)? {
+    if let Some(person) = people.read(batch, user)? {
+        for policy in person.policies() {
             agents.extend(places.agents_of(policy));
         }
     }
@@ -141,7 +158,7 @@ fn reached(batch: &dyn Ledger, scope: &Scope) -> Result<BTreeSet<UserId>, StoreE
 
 /// Writes those of the entries that are not as they were. Says which.
 fn write(
-    batch: &mut dyn Ledger,
+    (batch, people): (&mut dyn Ledger, &mut People),
     (agent, scope): (&Agent, &Scope),
     keys: &BTreeSet<EntryKey>,
     ruling: Option<&Entry>,
@@ -159,7 +176,16 @@ fn write(
     for key in keys {
         let after = match ruling.filter(|ruling| ruling.key() == *key) {
             Some(ruling) => Some(ruling.encode()),
-            None => compile::entry(writing.batch, scope, *key)?.map(|entry| entry.encode()),
+            None => {
+                let entry = match key.kind {
+                    EntryKind::User => {
+                        let person = people.read(writing.batch, UserId::from_bytes(key.id))?;
+                        person.and_then(|person| person.entry(scope))
+                    }
+                    _ => compile::entry(writing.batch, scope, *key)?,
+                };
+                entry.map(|entry| entry.encode())
+            }
         };
         if writing.put(*key, after)? == Known::Newly && key.kind == EntryKind::User {
             // It may hold a refusal from when it knew them last.

@@ -245,7 +245,7 @@ pub fn groups_below<R: Records + ?Sized>(
 
 /// Every door and every policy with the doors that it names: read once for all the agents that a
 /// change concerns, because each scope is cut out of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
     doors: BTreeMap<DoorId, Door>,
     decided_by: BTreeMap<AgentId, Vec<DoorId>>,
@@ -279,6 +279,30 @@ impl Places {
             decided_by,
             policies,
         })
+    }
+
+    /// Whether they are the same after a change: it is about people, not about doors. After any
+    /// other they have to be read again.
+    #[must_use]
+    pub const fn stay_after(change: &Change) -> bool {
+        matches!(
+            change,
+            Change::UserCreated(_)
+                | Change::ProfileChanged { .. }
+                | Change::AccessPeriodChanged { .. }
+                | Change::UserGroupsChanged { .. }
+                | Change::UserPoliciesChanged { .. }
+                | Change::UserDeactivated { .. }
+                | Change::UserReactivated { .. }
+                | Change::UserRemoved { .. }
+                | Change::UserErased { .. }
+                | Change::CredentialAdded(_)
+                | Change::CredentialRemoved { .. }
+                | Change::CredentialLost { .. }
+                | Change::CredentialFound { .. }
+                | Change::Group(_)
+                | Change::SessionsEnded(_)
+        )
     }
 
     /// The scope of an agent. A revoked one has none of the doors and so knows nothing.
@@ -454,25 +478,53 @@ pub fn entry<R: Records + ?Sized>(
         }
         // Made when it is ruled, and kept.
         EntryKind::Ruling => None,
-        EntryKind::User => match records.user(UserId::from_bytes(key.id))? {
-            None | Some(UserRecord::Removed(_)) => None,
-            Some(UserRecord::Present(user)) => {
-                let mut policies = effective_policies(records, &user)?;
-                policies.retain(|policy| scope.policies.contains_key(policy));
-                if policies.is_empty() {
-                    None
-                } else {
-                    let credentials = records.credentials_of(user.id)?;
-                    Some(compile_user(
-                        &user,
-                        &policies,
-                        &credentials,
-                        &scope.hash_key,
-                    ))
-                }
-            }
-        },
+        EntryKind::User => {
+            let person = Person::read(records, UserId::from_bytes(key.id))?;
+            person.and_then(|person| person.entry(scope))
+        }
     })
+}
+
+/// A person as every agent's entry of theirs is compiled from: read once for all the agents that
+/// they concern.
+#[derive(Clone, Debug)]
+pub struct Person {
+    user: User,
+    policies: BTreeSet<PolicyId>,
+    credentials: Vec<Credential>,
+}
+
+impl Person {
+    /// Somebody who is present, as the records have them now.
+    ///
+    /// # Errors
+    /// The records could not be read.
+    pub fn read<R: Records + ?Sized>(records: &R, id: UserId) -> Result<Option<Self>, R::Error> {
+        Ok(match records.user(id)? {
+            None | Some(UserRecord::Removed(_)) => None,
+            Some(UserRecord::Present(user)) => Some(Self {
+                policies: effective_policies(records, &user)?,
+                credentials: records.credentials_of(id)?,
+                user,
+            }),
+        })
+    }
+
+    /// Their own policies and those of their groups and every group above.
+    pub fn policies(&self) -> impl Iterator<Item = PolicyId> {
+        self.policies.iter().copied()
+    }
+
+    /// Their entry at an agent with this scope; none if none of their policies names its doors.
+    #[must_use]
+    pub fn entry(&self, scope: &Scope) -> Option<Entry> {
+        let named = self.policies.iter().copied();
+        let policies: BTreeSet<_> = named
+            .filter(|policy| scope.policies.contains_key(policy))
+            .collect();
+        (!policies.is_empty())
+            .then(|| compile_user(&self.user, &policies, &self.credentials, &scope.hash_key))
+    }
 }
 
 /// A list that is not there admits nobody.

@@ -1,6 +1,7 @@
 //! One transaction: the rules' questions, applied changes, the log, door tables, evidence.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use offgate_core::actor::Actor;
 use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
@@ -27,6 +28,7 @@ use offgate_core::policy::{Group, HolidayGroup, Policy, Schedule};
 use offgate_core::records::{CardUse, PinUse, Records};
 use offgate_core::ruling::Ruling;
 use offgate_core::server_address::ServerAddresses;
+use offgate_core::table::compile::Places;
 use offgate_core::table::entry::{EntryKey, EntryKind};
 use offgate_core::text::Email;
 use offgate_core::tree::{Leaf, Peaks, TreeHash};
@@ -34,6 +36,7 @@ use offgate_core::user::{Erasure, UserRecord};
 use offgate_core::webhook::Webhook;
 use rusqlite::{Connection, params};
 
+use super::held_over::HeldOver;
 use super::read::{EndedLimit, Rows};
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
@@ -61,8 +64,19 @@ pub(super) struct SqliteBatch<'c> {
     pub(super) keys: Keys<'c>,
     pub(super) identity: StoreIdentity,
     pub(super) clock: &'c dyn Clock,
+    /// What is known from transactions before this one, and what is for the next.
+    pub(super) held_over: HeldOver,
     /// The log as a tree, once it was asked for.
     pub(super) peaks: Option<Peaks>,
+    /// Whether commands of long ago are still to be forgotten: once is enough.
+    pub(super) forgetting: Forgetting,
+}
+
+/// Whether a transaction has yet to forget commands of long ago.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forgetting {
+    Due,
+    Done,
 }
 
 /// The name of a subject in rows, and its id.
@@ -115,9 +129,22 @@ impl SqliteBatch<'_> {
         Ok(())
     }
 
+    /// What the next transaction need not look at again, if this one is committed.
+    pub(super) fn into_held_over(self) -> HeldOver {
+        let mut held_over = self.held_over;
+        // A log that has grown and was not signed for is looked at again.
+        if self.peaks.is_some() && self.peaks != held_over.signed {
+            held_over.signed = None;
+        }
+        held_over
+    }
+
     /// The log as a tree, as this transaction found it: what was signed for last in this epoch,
     /// or else nothing may be added to it.
     fn signed_peaks(&self) -> Result<Peaks, StoreError> {
+        if let Some(signed) = &self.held_over.signed {
+            return Ok(signed.clone());
+        }
         let peaks = log_tree::peaks(self.connection, tables::head(self.connection)?)?;
         if let Some(newest) = checkpoints::newest(self.connection)? {
             let newest = checkpoint::read(&newest)?;
@@ -164,7 +191,20 @@ impl Ledger for SqliteBatch<'_> {
         checkpoint: &Checkpoint,
         signed: &SignedCheckpoint,
     ) -> Result<(), StoreError> {
-        checkpoints::keep(self.connection, checkpoint, signed)
+        checkpoints::keep(self.connection, checkpoint, signed)?;
+        let peaks = self.peaks()?.clone();
+        let is_this = (checkpoint.size, checkpoint.root) == (peaks.size(), peaks.root());
+        self.held_over.signed = is_this.then_some(peaks);
+        Ok(())
+    }
+
+    fn places(&mut self) -> Result<Arc<Places>, StoreError> {
+        let places = match self.held_over.places.take() {
+            Some(places) => places,
+            None => Arc::new(Places::read(self)?),
+        };
+        self.held_over.places = Some(Arc::clone(&places));
+        Ok(places)
     }
 
     fn carried_out(&self, id: CommandId) -> Result<Option<Revision>, StoreError> {
@@ -183,10 +223,13 @@ impl Ledger for SqliteBatch<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let now = now.microseconds();
-        self.run(
-            "DELETE FROM command WHERE at < ?1",
-            params![now.saturating_sub(REMEMBERED)],
-        )?;
+        if self.forgetting == Forgetting::Due {
+            self.run(
+                "DELETE FROM command WHERE at < ?1",
+                params![now.saturating_sub(REMEMBERED)],
+            )?;
+            self.forgetting = Forgetting::Done;
+        }
         self.run(
             "INSERT INTO command (id, revision, at) VALUES (?1, ?2, ?3)",
             params![id.as_bytes(), number(revision), now],
@@ -207,8 +250,13 @@ impl Ledger for SqliteBatch<'_> {
             erasure::keep_profile(self.connection, &mut self.keys, tombstone.id, at)?;
         }
         apply::change(self.connection, self.keys.vault(), revision, change, now)?;
+        if !Places::stay_after(change) {
+            self.held_over.places = None;
+        }
         let entry = log::entry(change);
-        if let Subject::User(user) = entry.subject {
+        if let Subject::User(user) = entry.subject
+            && !users::keeps_words(change)
+        {
             users::index(&self.rows(), user)?;
         }
         let (details_hash, payloads) = payload::make(&mut self.keys, revision, &entry, salt)?;

@@ -15,6 +15,7 @@ pub(crate) mod evidence;
 pub(crate) mod exposed_pins;
 mod furniture;
 mod given_up;
+mod held_over;
 pub(crate) mod log_tree;
 pub(crate) mod longer_limits;
 pub(crate) mod mail;
@@ -51,6 +52,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::engine::{Batch, Engine, Forgotten, StoreIdentity};
 use crate::error::StoreError;
 use crate::vault::{Keys, Vault};
+use held_over::HeldOver;
 use migrate::{Beginning, Migrated, NEWEST, migrate};
 
 pub(crate) use read::{EndedLimit, Rows};
@@ -81,6 +83,7 @@ pub(crate) struct Sqlite {
     vault: Arc<Vault>,
     identity: StoreIdentity,
     clock: Arc<dyn Clock>,
+    held_over: HeldOver,
 }
 
 impl Sqlite {
@@ -109,6 +112,7 @@ impl Sqlite {
             vault,
             identity,
             clock,
+            held_over: HeldOver::default(),
         })
     }
 
@@ -165,16 +169,20 @@ impl Engine for Sqlite {
         let transaction = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let held_over = std::mem::take(&mut self.held_over).still_true(&transaction)?;
         let mut batch = batch::SqliteBatch {
             connection: &transaction,
             keys: Keys::new(&self.vault),
             identity: self.identity,
             clock: &*self.clock,
+            held_over,
             peaks: None,
+            forgetting: batch::Forgetting::Due,
         };
         work(&mut batch)?;
         // A key is durable before anything that is sealed under it.
         batch.keys.keep()?;
+        let held_over = batch.into_held_over();
         // A commit that fails may still be found after a restart, so it is not "nothing happened".
         transaction
             .commit()
@@ -183,7 +191,9 @@ impl Engine for Sqlite {
                     StoreError::Unavailable(error)
                 }
                 _ => StoreError::OutcomeUnknown,
-            })
+            })?;
+        self.held_over = held_over;
+        Ok(())
     }
 
     fn forget(&mut self) -> Result<Forgotten, StoreError> {

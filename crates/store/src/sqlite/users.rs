@@ -1,5 +1,6 @@
 //! Lists of people, and the words by which they are found.
 
+use offgate_core::change::Change;
 use offgate_core::credential::Means;
 use offgate_core::id::{DoorId, UserId};
 use offgate_core::parameters::Timestamp;
@@ -395,6 +396,23 @@ pub(crate) fn access_ending(
             i64::try_from(limit.min(USERS_LIMIT)).unwrap_or(0)
         ],
         |row| Ok(id!(row, 0, UserId)),
+    )
+}
+
+/// Whether a change about a person leaves the words by which they are found as they are, so that
+/// nothing has to be read to know it.
+pub(super) const fn keeps_words(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::UserDeactivated { .. }
+            | Change::UserReactivated { .. }
+            | Change::AccessPeriodChanged { .. }
+            | Change::UserGroupsChanged { .. }
+            | Change::UserPoliciesChanged { .. }
+            | Change::CredentialLost { .. }
+            | Change::CredentialFound { .. }
+            | Change::PinRefused { .. }
+            | Change::UserExported(_)
     )
 }
 

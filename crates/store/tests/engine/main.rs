@@ -215,6 +215,10 @@ proptest! {
             catch_up(&opened.store, 1, &mut deltas, &mut reached);
             prop_assert_eq!(deltas.hash(), snapshot(&opened.store, 1).hash());
             snapshot(&opened.store, 2);
+            for number in 1..=2 {
+                let checked = opened.store.read().check_entries(agent(number), None, 1000);
+                prop_assert_eq!(checked.expect("an answer").wrong, []);
+            }
         }
         check_log(directory.path(), memory.revision.number());
     }
