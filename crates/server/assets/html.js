@@ -10,26 +10,58 @@ export function parse(text) {
   return new DOMParser().parseFromString(policy.createHTML(text), "text/html");
 }
 
-// Puts new content into an element, and leaves focus and what was unfolded as they were.
+// Brings the content of an element up to date. What has not changed stays the element it was, with
+// its focus, what is typed into it and the pointer that is pressed on it.
 export function replaceContent(element, nodes) {
-  const unfolded = [...element.querySelectorAll("details")].map((it) => it.open);
-  const path = pathTo(element, document.activeElement);
-  element.replaceChildren(...nodes);
-  element.querySelectorAll("details").forEach((it, position) => {
-    if (unfolded[position]) it.open = true;
-  });
-  if (path) follow(element, path)?.focus({ preventScroll: true });
-}
-
-function pathTo(root, element) {
-  if (!element || element === root || !root.contains(element)) return null;
-  const path = [];
-  for (let at = element; at !== root; at = at.parentElement) {
-    path.unshift([...at.parentElement.children].indexOf(at));
+  const stale = [...element.childNodes];
+  const fresh = [...nodes];
+  const common = longestCommon(stale, fresh);
+  let [at, from] = [0, 0];
+  for (const [there, node] of [...common, [stale.length, fresh.length]]) {
+    const old = stale.slice(at, there);
+    for (const it of fresh.slice(from, node)) {
+      const before = old.shift();
+      if (!before) element.insertBefore(it, stale[there] ?? null);
+      else if (before.nodeName === it.nodeName) become(before, it);
+      else before.replaceWith(it);
+    }
+    for (const it of old) it.remove();
+    [at, from] = [there + 1, node + 1];
   }
-  return path;
 }
 
-function follow(root, path) {
-  return path.reduce((at, position) => at?.children[position], root);
+// The positions of the longest row of nodes that are the same in both.
+function longestCommon(stale, fresh) {
+  const same = (there, node) => stale[there].isEqualNode(fresh[node]);
+  const length = stale.concat(null).map(() => new Uint16Array(fresh.length + 1));
+  for (let there = stale.length - 1; there >= 0; there--) {
+    for (let node = fresh.length - 1; node >= 0; node--) {
+      length[there][node] = same(there, node)
+        ? length[there + 1][node + 1] + 1
+        : Math.max(length[there + 1][node], length[there][node + 1]);
+    }
+  }
+  const common = [];
+  let [there, node] = [0, 0];
+  while (there < stale.length && node < fresh.length) {
+    if (same(there, node)) common.push([there++, node++]);
+    else if (length[there + 1][node] >= length[there][node + 1]) there++;
+    else node++;
+  }
+  return common;
+}
+
+function become(there, node) {
+  if (there.nodeType !== Node.ELEMENT_NODE) {
+    there.nodeValue = node.nodeValue;
+    return;
+  }
+  for (const { name } of [...there.attributes]) {
+    // Whether it is unfolded is the reader's.
+    if (!node.hasAttribute(name) && name !== "open") there.removeAttribute(name);
+  }
+  for (const { name, value } of node.attributes) {
+    if (there.getAttribute(name) !== value) there.setAttribute(name, value);
+  }
+  replaceContent(there, node.childNodes);
 }

@@ -237,10 +237,15 @@ impl Browser {
         self.element(&button).await
     }
 
-    /// Waits for a heading.
+    /// Waits for a heading, and for all of the page that it belongs to: a key that is pressed before
+    /// the rest is there goes astray.
     pub(crate) async fn heading(&self, text: &str) {
         self.element(&format!("//h1[normalize-space(.)='{text}']"))
             .await;
+        let begun = Instant::now();
+        while self.ask("return document.readyState;").await != "complete" {
+            assert!(begun.elapsed() < PATIENCE, "{text:?} was never complete");
+        }
     }
 
     /// Waits for words somewhere in one element.
