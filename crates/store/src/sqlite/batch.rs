@@ -56,8 +56,10 @@ use crate::questions::{NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::vault::Keys;
 
+/// An hour, in microseconds.
+const HOUR: i64 = 3600 * 1_000_000;
 /// How long commands are remembered, in microseconds: a week.
-const REMEMBERED: i64 = 7 * 24 * 3600 * 1_000_000;
+const REMEMBERED: i64 = 7 * 24 * HOUR;
 
 pub(super) struct SqliteBatch<'c> {
     pub(super) connection: &'c Connection,
@@ -68,15 +70,6 @@ pub(super) struct SqliteBatch<'c> {
     pub(super) held_over: HeldOver,
     /// The log as a tree, once it was asked for.
     pub(super) peaks: Option<Peaks>,
-    /// Whether commands of long ago are still to be forgotten: once is enough.
-    pub(super) forgetting: Forgetting,
-}
-
-/// Whether a transaction has yet to forget commands of long ago.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Forgetting {
-    Due,
-    Done,
 }
 
 /// The name of a subject in rows, and its id.
@@ -223,12 +216,14 @@ impl Ledger for SqliteBatch<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let now = now.microseconds();
-        if self.forgetting == Forgetting::Due {
+        // They are all looked at, once an hour, and when the clock has jumped.
+        let is_recent = |at: &i64| now.abs_diff(*at) < HOUR.unsigned_abs();
+        if self.held_over.forgot_commands.filter(is_recent).is_none() {
             self.run(
                 "DELETE FROM command WHERE at < ?1",
                 params![now.saturating_sub(REMEMBERED)],
             )?;
-            self.forgetting = Forgetting::Done;
+            self.held_over.forgot_commands = Some(now);
         }
         self.run(
             "INSERT INTO command (id, revision, at) VALUES (?1, ?2, ?3)",
@@ -460,7 +455,10 @@ impl Batch for SqliteBatch<'_> {
                 params![agent.as_bytes(), refused, now, revision, statement],
             )
         };
-        confirm(confirm_sql!("c.revision <= ?2"), up_to)?;
+        confirm(
+            confirm_sql!("c.what IN ('refuse', 'admit') AND c.revision <= ?2"),
+            up_to,
+        )?;
         for refused in above {
             confirm(
                 confirm_sql!("c.revision = ?2 AND c.what = 'refuse'"),

@@ -13,7 +13,7 @@ const DAY: i64 = 24 * 3600 * 1_000_000;
 pub(crate) fn newest(connection: &Connection) -> Result<Option<SignedCheckpoint>, StoreError> {
     one(
         connection,
-        "SELECT signed FROM checkpoint ORDER BY epoch DESC, size DESC LIMIT 1",
+        "SELECT signed FROM checkpoint ORDER BY number DESC LIMIT 1",
         [],
         |row| read(row.get_ref(0)?.as_blob().unwrap_or_default()),
     )
@@ -36,19 +36,26 @@ pub(super) fn keep(
     let at = checkpoint.at.microseconds();
     let last = one(
         connection,
-        "SELECT size, at FROM checkpoint WHERE epoch = ?1 ORDER BY size DESC LIMIT 1",
-        params![epoch],
-        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+        "SELECT number, epoch, size, at FROM checkpoint ORDER BY number DESC LIMIT 1",
+        [],
+        |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                (row.get(1)?, row.get(2)?, row.get(3)?),
+            ))
+        },
     )?;
-    if let Some((last, signed_at)) = last
-        && (last == size || signed_at.div_euclid(DAY) == at.div_euclid(DAY))
-    {
-        connection
-            .prepare_cached("DELETE FROM checkpoint WHERE epoch = ?1 AND size = ?2")?
-            .execute(params![epoch, last])?;
-    }
+    let in_its_place = |&(_, (last_epoch, last_size, signed_at)): &(i64, (i64, i64, i64))| {
+        last_epoch == epoch
+            && (last_size == size || signed_at.div_euclid(DAY) == at.div_euclid(DAY))
+    };
+    let number = last.filter(in_its_place).map(|(number, _)| number);
+    // Without a number it is a new row.
     connection
-        .prepare_cached("INSERT INTO checkpoint (epoch, size, at, signed) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![epoch, size, at, signed.encode()])?;
+        .prepare_cached(
+            "INSERT INTO checkpoint (number, epoch, size, at, signed) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (number) DO UPDATE SET size = ?3, at = ?4, signed = ?5",
+        )?
+        .execute(params![number, epoch, size, at, signed.encode()])?;
     Ok(())
 }

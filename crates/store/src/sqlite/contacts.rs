@@ -16,8 +16,8 @@ use crate::engine::Heard;
 use crate::error::StoreError;
 use crate::reader::AgentContact;
 
-/// By the index of refusals without an instant, which are few.
-const NAME_SQL: &str = "UPDATE confirmation SET (renewed_at, renewed_boot, renewed_since_boot) = \
+/// By the index of refusals without an instant, which are few, and not by the one of all that wait.
+const NAME_SQL: &str = "UPDATE confirmation INDEXED BY confirmation_unnamed SET (renewed_at, renewed_boot, renewed_since_boot) = \
      (SELECT renewed_at, renewed_boot, renewed_since_boot FROM contact WHERE agent = ?1) \
      WHERE agent = ?1 AND what = 'refuse' AND confirmed_at IS NULL AND renewed_at IS NULL";
 

@@ -87,8 +87,8 @@ mod tests {
     fn what_shows_a_refusal_is_found_by_index() {
         let connection = schema();
         for (sql, index) in [
-            (LAST_SQL, "log_by_subject"),
-            (LATER_SQL, "log_by_subject"),
+            (LAST_SQL, "log_by_subject_and_time"),
+            (LATER_SQL, "log_by_subject_and_time"),
             (DOORS_SQL, "PRIMARY KEY (user=? AND revision=?)"),
         ] {
             let plan = plan(&connection, sql);

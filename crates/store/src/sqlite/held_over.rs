@@ -22,6 +22,8 @@ pub(super) struct HeldOver {
     pub(super) signed: Option<Peaks>,
     /// The doors and the policies with the doors that they name.
     pub(super) places: Option<Arc<Places>>,
+    /// When commands of long ago were last forgotten, in microseconds. That is so whoever wrote since.
+    pub(super) forgot_commands: Option<i64>,
 }
 
 impl HeldOver {
@@ -39,6 +41,7 @@ impl HeldOver {
         }
         Ok(Self {
             version,
+            forgot_commands: self.forgot_commands,
             ..Self::default()
         })
     }

@@ -52,6 +52,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0015_readmissions.sql"),
         include_str!("../../migrations/0016_longer_limits.sql"),
         include_str!("../../migrations/0017_named_instants.sql"),
+        include_str!("../../migrations/0018_fewer_pages.sql"),
     ],
     fill,
 };

@@ -63,6 +63,10 @@ pub const DATABASE_FILE: &str = "offgate.db";
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How much the connection that writes keeps in memory, in KiB. A transaction of a full batch that
+/// does not fit is written out before its end, and some of it twice.
+const WRITER_CACHE: i64 = 64 * 1024;
+
 fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -97,6 +101,7 @@ impl Sqlite {
         let mut connection = Connection::open(path)?;
         set_up(&connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
         let beginning = Beginning {
             randomness,
             clock: &*clock,
@@ -177,7 +182,6 @@ impl Engine for Sqlite {
             clock: &*self.clock,
             held_over,
             peaks: None,
-            forgetting: batch::Forgetting::Due,
         };
         work(&mut batch)?;
         // A key is durable before anything that is sealed under it.

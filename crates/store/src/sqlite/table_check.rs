@@ -32,14 +32,14 @@ pub(crate) fn entries(
     };
     let salt = super::identity(&transaction)?.pin_salt;
     let scope = Scope::of(rows, &known, salt)?;
-    let (kind, id) = after.map_or((-1, [0; 16]), |key| (i64::from(key.kind as u8), key.id));
+    let (id, kind) = after.map_or(([0; 16], -1), |key| (key.id, i64::from(key.kind as u8)));
     let found = all(
         &transaction,
         ENTRIES_SQL,
         params![
             agent.as_bytes(),
-            kind,
             id,
+            kind,
             i64::try_from(limit).unwrap_or(i64::MAX)
         ],
         |row| {
@@ -66,7 +66,7 @@ pub(crate) fn entries(
 
 /// By the primary key.
 const ENTRIES_SQL: &str = "SELECT kind, id, encoded FROM agent_entry \
-     WHERE agent = ?1 AND (kind, id) > (?2, ?3) ORDER BY kind, id LIMIT ?4";
+     WHERE agent = ?1 AND (id, kind) > (?2, ?3) ORDER BY id, kind LIMIT ?4";
 
 #[cfg(test)]
 mod tests {

@@ -52,7 +52,7 @@ pub(crate) fn since(
         None => all(
             &transaction,
             "SELECT kind, id, encoded FROM agent_entry \
-             WHERE agent = ?1 AND encoded IS NOT NULL ORDER BY kind, id",
+             WHERE agent = ?1 AND encoded IS NOT NULL ORDER BY id, kind",
             params![agent.as_bytes()],
             read,
         )?,

@@ -504,9 +504,8 @@ fn every_question_uses_an_index() {
         "SELECT id FROM credential WHERE user = x'00' ORDER BY id",
         "SELECT count(*) FROM log WHERE kind = 'credential.pin-refused' AND actor = 'operator' AND actor_id IS x'00' AND at >= 0",
         "SELECT kind FROM agent_entry WHERE agent = x'00' AND revision > 5 ORDER BY revision",
-        "SELECT kind FROM agent_entry WHERE agent = x'00' AND encoded IS NOT NULL ORDER BY kind, id",
-        "UPDATE confirmation SET confirmed_at = 1 WHERE agent = x'00' AND revision <= 5 AND confirmed_at IS NULL",
-        "DELETE FROM command WHERE at < 5",
+        "SELECT kind FROM agent_entry WHERE agent = x'00' AND encoded IS NOT NULL ORDER BY id, kind",
+        "UPDATE confirmation SET confirmed_at = 1 WHERE agent = x'00' AND what IN ('refuse', 'admit') AND revision <= 5 AND confirmed_at IS NULL",
         "UPDATE log_payload SET content = NULL WHERE about_id = x'00' AND about = 'user'",
         "SELECT content FROM log_payload WHERE revision = 5 ORDER BY position",
     ] {
