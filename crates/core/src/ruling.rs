@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn a_seal_is_equal_in_every_byte() {
+        let seal = Seal::of(b"a statement", &[3; 32]);
+        assert_eq!(seal, Seal::of(b"a statement", &[3; 32]));
+        for byte in 0..32 {
+            let mut other = seal;
+            other.0[byte] ^= 1;
+            assert_ne!(seal, other, "byte {byte}");
+        }
+    }
+
+    #[test]
     fn numbers_are_what_they_were() {
         for (number, ruled) in (0..).zip(Ruled::ALL) {
             assert_eq!(ruled as u8, number);

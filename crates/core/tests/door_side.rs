@@ -23,7 +23,7 @@ use offgate_core::id::{
 };
 use offgate_core::memory::Memory;
 use offgate_core::parameters::{Revision, Timestamp};
-use offgate_core::pin::PinSalt;
+use offgate_core::pin::{PinDigest, PinSalt};
 use offgate_core::place::{Direction, Door, DoorGroup, LeaseLength, Reader, Site, ZoneName};
 use offgate_core::policy::{
     Day, Group, Holiday, HolidayGroup, HolidayHours, Policy, PolicyHours, Recurrence, Schedule,
@@ -34,7 +34,7 @@ use offgate_core::table::admission::{
     ClockTrust, Decision, DoorState, Keypad, Lease, Lockdown, Presented, Reason, admit,
 };
 use offgate_core::table::compile::{self, Places, Scope, Touched};
-use offgate_core::table::entry::{Entry, EntryKey, TableHash};
+use offgate_core::table::entry::{Entry, EntryKey, TableHash, UserEntry};
 use offgate_core::text::{PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use proptest::prelude::*;
@@ -498,6 +498,44 @@ fn reasons_come_in_their_order() {
             Decision::WayOut(_)
         ));
     }
+}
+
+/// A card and a PIN of the same person.
+#[test]
+fn a_keypad_that_waits_refuses_pins_alone() {
+    let memory = organisation("Europe/Berlin", rich_schedule(), rich_holidays());
+    let mut table = snapshot(&memory);
+    let key = agent().hash_key;
+    let means = [
+        Presented::Pin(PinDigest::from_bytes([1; 32])),
+        Presented::NfcCard(card(1)),
+    ];
+    let credential =
+        |means: &Presented, number| (means.hash(&key).0.into(), [number; 16].into(), 0);
+    table.put(Entry::User(UserEntry {
+        user: (*user_id(1).as_bytes()).into(),
+        standing: 0,
+        starts: None,
+        ends: None,
+        policies: vec![(*policy_id(2).as_bytes()).into()],
+        credentials: vec![credential(&means[0], 1), credential(&means[1], 2)],
+    }));
+    let refused = |means: &Presented, keypad| {
+        let state = DoorState {
+            keypad,
+            ..DoorState::ORDINARY
+        };
+        let now = Timestamp::from_seconds(0);
+        match admit(&table, state, means, door_id(2), Direction::In, now) {
+            Decision::Refused { reason, .. } => Some(reason),
+            _ => None,
+        }
+    };
+    let [pin, card] = means;
+    assert_eq!(refused(&pin, Keypad::Ready), None);
+    assert_eq!(refused(&pin, Keypad::Slowed), Some(Reason::TooManyAttempts));
+    assert_eq!(refused(&card, Keypad::Ready), None);
+    assert_eq!(refused(&card, Keypad::Slowed), None);
 }
 
 #[test]

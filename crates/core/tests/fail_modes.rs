@@ -122,6 +122,35 @@ fn refused(memory: &mut Memory, command: &Command) -> Refusal {
 
 const DAY: u32 = 24 * 3600;
 
+/// What rows and the command line say, and what an operator may choose.
+#[test]
+fn fail_modes_have_their_names_and_emergency_limits_their_bounds() {
+    let names = [
+        (FailMode::EmergencyList(LIST), "emergency-list"),
+        (FailMode::RefuseAll, "refuse-all"),
+        (FailMode::KeepLastTable, "keep-last-table"),
+    ];
+    for (mode, name) in names {
+        assert_eq!(mode.name(), name);
+    }
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    assert_eq!(EmergencyLimit::ORDINARY.duration(), days(14));
+    for (seconds, is_a_limit) in [
+        (0, false),
+        (59, false),
+        (60, true),
+        (7_776_000, true),
+        (7_776_001, false),
+        (u32::MAX, false),
+    ] {
+        let limit = EmergencyLimit::from_seconds(seconds);
+        assert_eq!(
+            limit.map(EmergencyLimit::seconds),
+            is_a_limit.then_some(seconds)
+        );
+    }
+}
+
 #[test]
 fn a_list_has_two_people_at_least_and_outlasts_the_lease() {
     let mut memory = organisation();

@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 use offgate_core::actor::Actor;
 use offgate_core::agent::HashKey;
 use offgate_core::backup::Restored;
+use offgate_core::change::Change;
 use offgate_core::command::{Command, InitialPolicies};
 use offgate_core::credential::{
-    CardToken, CredentialState, DisplayNumber, NewCredential, NewMeans,
+    CardToken, Credential, CredentialState, DisplayNumber, Means, NewCredential, NewMeans,
 };
 use offgate_core::decide::Decision;
 use offgate_core::id::{AgentId, CredentialId, DoorId, UserId};
@@ -22,14 +23,17 @@ use offgate_core::memory::Memory;
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::place::Direction;
 use offgate_core::refusal::Refusal;
-use offgate_core::ruling::{Ruled, Ruling, Seal};
+use offgate_core::ruling::{Ruled, Ruling, Seal, ruled_by};
 use offgate_core::table::Table;
 use offgate_core::table::admission::{Decision as Answer, DoorState, Presented, Reason, admit};
 use offgate_core::table::entry::{
     DoorEntry, Entry, EntryKey, PolicyEntry, RulingEntry, SiteEntry, UserEntry,
 };
 use offgate_core::text::PersonName;
-use offgate_core::user::{AccessPeriod, DeactivationReason, Profile, Standing, UserRecord};
+use offgate_core::user::{
+    AccessPeriod, Deactivation, DeactivationReason, Erasure, Profile, Standing, Tombstone,
+    UserRecord,
+};
 use proptest::prelude::*;
 
 const KEY: HashKey = HashKey::from_bytes([7; 32]);
@@ -109,6 +113,86 @@ fn refused(table: &Table) -> Option<Reason> {
     }
 }
 
+/// Every change that doors must confirm, and what it rules.
+#[test]
+fn each_change_that_takes_away_or_gives_back_rules_for_the_doors() {
+    let (since, revision) = (Timestamp::from_seconds(5), Revision::new(5));
+    let (user, id) = (
+        UserId::from_bytes(USER),
+        CredentialId::from_bytes(CREDENTIAL),
+    );
+    let token = CardToken::parse("04A1B2C3").expect("a token");
+    let deactivation = Deactivation {
+        at: since,
+        by: Actor::Schedule,
+        reason: DeactivationReason::Other,
+        note: None,
+        employment_ended_at: since,
+        revision,
+    };
+    let tombstone = Tombstone {
+        id: user,
+        removed_at: since,
+        removed_by: Actor::Schedule,
+        revision,
+        erasure: Erasure::Done { at: since },
+    };
+    let credential = Credential {
+        id,
+        user,
+        means: Means::NfcCard {
+            display_number: DisplayNumber::of_token(&token),
+            token,
+        },
+        label: None,
+        state: CredentialState::Usable,
+        added_at: since,
+    };
+    let added = Change::CredentialAdded(credential.clone());
+    for (change, ruled) in [
+        (
+            Change::UserDeactivated { user, deactivation },
+            Some((USER, Ruled::Deactivated)),
+        ),
+        (
+            Change::UserRemoved {
+                tombstone,
+                retired: Vec::new(),
+                burned: Vec::new(),
+                unconfirmed: None,
+            },
+            Some((USER, Ruled::Removed)),
+        ),
+        (
+            Change::CredentialLost {
+                credential: id,
+                user,
+                since,
+            },
+            Some((CREDENTIAL, Ruled::Lost)),
+        ),
+        (
+            Change::CredentialFound {
+                credential: id,
+                user,
+            },
+            Some((CREDENTIAL, Ruled::Usable)),
+        ),
+        (
+            Change::CredentialRemoved {
+                credential,
+                retired: None,
+                burned: None,
+            },
+            Some((CREDENTIAL, Ruled::Withdrawn)),
+        ),
+        (added, None),
+    ] {
+        let expected = ruled.map(|(subject, ruled)| (user, subject, ruled));
+        assert_eq!(ruled_by(&change), expected, "{change:?}");
+    }
+}
+
 #[test]
 fn a_table_that_lacks_a_refusal_does_not_lift_it() {
     for (ruled, subject, reason) in [
@@ -148,6 +232,31 @@ fn a_table_that_lacks_a_refusal_does_not_lift_it() {
         next.put(Entry::Ruling(entry(ruling(subject, back, 2, 7))));
         assert_eq!(refused(&next), None);
         assert_eq!(next.refusals().count(), 0);
+    }
+}
+
+/// An admission outdoes a refusal that is held for as long as the table has it, and no longer.
+#[test]
+fn what_a_table_loses_outdoes_nothing_any_more() {
+    let admitted = ruling(USER, Ruled::Admitted, 1, 6);
+    let mut table = table(&[admitted]);
+    table.hold(entry(ruling(USER, Ruled::Deactivated, 1, 5)));
+    assert_eq!(refused(&table), None);
+    table.delete(Entry::Ruling(entry(admitted)).key());
+    assert_eq!(refused(&table), Some(Reason::Deactivated));
+}
+
+/// Refusals may come to be held in any order, some of them twice.
+#[test]
+fn of_two_refusals_that_are_held_the_later_one_counts() {
+    let earlier = ruling(USER, Ruled::Deactivated, 1, 5);
+    let later = ruling(USER, Ruled::Deactivated, 1, 7);
+    for held in [[earlier, later], [later, earlier]] {
+        let mut table = table(&[ruling(USER, Ruled::Admitted, 1, 6)]);
+        for refusal in held {
+            table.hold(entry(refusal));
+        }
+        assert_eq!(refused(&table), Some(Reason::Deactivated), "{held:?}");
     }
 }
 

@@ -27,6 +27,30 @@ const KEY: HashKey = HashKey::from_bytes([7; 32]);
 /// 2026-06-01, a Monday.
 const MONDAY: i32 = 20_605;
 
+/// Rows, messages and whoever reads a terminal know them by these.
+#[test]
+fn reasons_have_their_names() {
+    let names = [
+        "unknown",
+        "deactivated",
+        "access not started",
+        "access ended",
+        "reported lost",
+        "locked down",
+        "cut off",
+        "too many attempts",
+        "no policy",
+        "holiday",
+        "outside schedule",
+        "clock not trusted",
+    ];
+    assert_eq!(Reason::ALL.map(Reason::name), names);
+    for (reason, name) in Reason::ALL.into_iter().zip(names) {
+        assert_eq!(Reason::from_name(name), Some(reason));
+    }
+    assert_eq!(Reason::from_name(""), None);
+}
+
 fn id(kind: u8, number: u8) -> [u8; 16] {
     let mut bytes = [kind; 16];
     bytes[0] = number.wrapping_mul(37);
