@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use crate::fuzz;
 use crate::step::{cargo, output_of, run, say, workspace};
+use crate::{fuzz, mutants};
 
 /// One slow proof: a test that is run every day in small, run here in large.
 struct Proof {
@@ -122,6 +122,11 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
         let size = format!("{FUZZ_SECONDS} s");
         row(&what, &size, &|| targets.try_for(name, FUZZ_SECONDS))?;
     }
+    row(
+        "Changes of the code that decides",
+        "each alone",
+        &mutants::run_all,
+    )?;
     let path = workspace().join("docs/deep.md");
     std::fs::write(&path, page).with_context(|| path.display().to_string())?;
     say(&format!("written to {}", path.display()));

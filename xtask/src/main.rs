@@ -7,6 +7,7 @@ mod deep;
 mod dependencies;
 mod directions;
 mod fuzz;
+mod mutants;
 mod named_tests;
 mod pictures;
 mod step;
@@ -22,6 +23,7 @@ cargo xtask ci      check, then test: what must hold before a change is taken
 cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md
 cargo xtask deep --seeds [N]  the simulation by a million seeds, or so many; says how many a second
 cargo xtask fuzz [SECONDS]  bytes by coverage for every decoder, a minute each or so long
+cargo xtask mutants  changes of the code that decides, each of which a test must notice
 cargo xtask bench [NAME…]  ratios to what the machine can do; kept in docs/performance.md
 cargo xtask pictures  the documentation's pictures, taken anew by the browser tests";
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["deep", "--seeds", seeds] => deep::simulate(seeds),
         ["fuzz"] => fuzz::all("60"),
         ["fuzz", seconds] => fuzz::all(seconds),
+        ["mutants"] => mutants::run_all(),
         ["bench", names @ ..] => bench::run_named(names),
         ["pictures"] => pictures::take(),
         ["help" | "--help" | "-h"] => {
