@@ -2,7 +2,8 @@
 //! committed and synced, answered.
 //!
 //! Two yardsticks: the disk itself (overwrite 4 KiB in a preallocated file and sync it), and the
-//! same store with one transaction for each of 64 callers, who wait for one another.
+//! same store with one transaction for each of 64 callers, who wait for one another. Beside the first
+//! stands a bare database that changes as many pages and does nothing else: what no rule can save.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use offgate_core::id::UserId;
+use rusqlite::{Connection, params};
 
 use super::site::{Agents, Plan, SiteStore};
 use crate::harness::{Bound, Ratio, Report, Round, Unit, take_turns};
@@ -24,6 +26,7 @@ const ALONE: usize = 400;
 const AMONG: usize = 40;
 
 const DISK: &str = "overwrite of 4 KiB and fdatasync";
+const PAGES: &str = "transactions of a bare database with as many pages";
 const ONE: &str = "deactivations by one caller";
 const TOGETHER: &str = "deactivations by 64 callers at once";
 const APART: &str = "the same, one transaction each";
@@ -37,6 +40,7 @@ pub(crate) fn run() -> anyhow::Result<Report> {
         agents: Agents::Enrolled,
     })?;
     let disk = Disk::new()?;
+    let mut pages = Pages::new()?;
     let turn = |people: usize| {
         let next = Cell::new(0);
         move |site: &SiteStore| -> Vec<UserId> {
@@ -49,6 +53,7 @@ pub(crate) fn run() -> anyhow::Result<Report> {
     let (site, disk) = (&site, &disk);
     let measured = take_turns(vec![
         Box::new(move |round| disk.measure(round)),
+        Box::new(move |round| pages.measure(round)),
         Box::new(move |round| {
             let people = alone(site);
             let begun = Instant::now();
@@ -93,6 +98,18 @@ pub(crate) fn run() -> anyhow::Result<Report> {
                     goal: 0.55,
                     aim: 0.75,
                 },
+            ),
+            ratio(
+                "beside a bare database that changes as many pages",
+                ONE,
+                PAGES,
+                Bound::Open,
+            ),
+            ratio(
+                "that bare database beside the disk",
+                PAGES,
+                DISK,
+                Bound::Open,
             ),
             ratio(
                 "64 callers at once beside one transaction each",
@@ -184,6 +201,57 @@ impl Disk {
             self.0.sync_data()?;
         }
         round.record(DISK, Unit::PerSecond, rate(ALONE, begun));
+        Ok(())
+    }
+}
+
+/// A database with a row to each page, set up as the store's is.
+struct Pages {
+    database: Connection,
+    next: i64,
+    _directory: tempfile::TempDir,
+}
+
+impl Pages {
+    /// How many a deactivation at one door changes, by the frames of the write-ahead log.
+    const TOUCHED: i64 = 24;
+    /// As large as the store here.
+    const ROWS: i64 = 5_000;
+
+    fn new() -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir_in(crate::machine::build_folder())?;
+        let database = Connection::open(directory.path().join("pages.db"))?;
+        database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        database.pragma_update(None, "synchronous", "FULL")?;
+        database.pragma_update(None, "cache_size", -64 * 1024)?;
+        database.execute_batch("CREATE TABLE page (number INTEGER PRIMARY KEY, content BLOB)")?;
+        database.execute(
+            "WITH RECURSIVE some (number) AS \
+             (SELECT 0 UNION ALL SELECT number + 1 FROM some WHERE number < ?1) \
+             INSERT INTO page SELECT number, zeroblob(3900) FROM some",
+            [Self::ROWS],
+        )?;
+        Ok(Self {
+            database,
+            next: 0,
+            _directory: directory,
+        })
+    }
+
+    fn measure(&mut self, round: &mut Round) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        for turn in 0..ALONE {
+            let transaction = self.database.transaction()?;
+            for _ in 0..Self::TOUCHED {
+                // Far from the last one, and never the same in one transaction.
+                self.next = (self.next + 1_117) % Self::ROWS;
+                transaction
+                    .prepare_cached("UPDATE page SET content = ?2 WHERE number = ?1")?
+                    .execute(params![self.next, [turn as u8; 3_900]])?;
+            }
+            transaction.commit()?;
+        }
+        round.record(PAGES, Unit::PerSecond, rate(ALONE, begun));
         Ok(())
     }
 }

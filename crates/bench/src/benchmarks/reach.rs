@@ -106,6 +106,12 @@ fn reach(count: u16, samples: usize, imports: Imports) -> anyhow::Result<Report>
             beside: SIGNED,
             bound: Bound::Open,
         },
+        Ratio {
+            what: "what signing and verifying alone cost a bare fan-out",
+            of: SIGNED,
+            beside: FAN_OUT,
+            bound: Bound::Open,
+        },
     ];
     if imports == Imports::Also {
         turns.push(Box::new(move |round| site.import(round, samples)));
