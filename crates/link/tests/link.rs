@@ -294,6 +294,17 @@ fn only_the_agents_own_signature_over_these_bytes_is_believed() {
         verify_enrolment(&[1; 16], &key.public(), &signature),
         Ok(())
     );
+    for (secret, key, possession) in [
+        ([2; 16], key.public(), signature),
+        ([1; 16], other, signature),
+        ([1; 16], key.public(), [0; 64]),
+    ] {
+        assert_eq!(
+            verify_enrolment(&secret, &key, &possession),
+            Err(NotBelieved::Signature)
+        );
+    }
+    assert_eq!(format!("{key:?}"), "SigningKey(…)");
     assert_eq!(
         Acknowledgement::verify(&key.public(), &proof, &signature),
         Err(NotBelieved::Malformed)
