@@ -22,7 +22,7 @@ export function replaceContent(element, nodes) {
     for (const it of fresh.slice(from, node)) {
       const before = old.shift();
       if (!before) element.insertBefore(it, stale[there] ?? null);
-      else if (before.nodeName === it.nodeName) become(before, it);
+      else if (canBecome(before, it)) become(before, it);
       else before.replaceWith(it);
     }
     for (const it of old) it.remove();
@@ -49,6 +49,14 @@ function longestCommon(stale, fresh) {
     else node++;
   }
   return common;
+}
+
+// What can be pressed never becomes something else under the pointer: a link leads where it led, and
+// a form is the same as a whole or another one.
+function canBecome(there, node) {
+  if (there.nodeName !== node.nodeName) return false;
+  if (there.nodeName === "A") return there.getAttribute("href") === node.getAttribute("href");
+  return there.nodeName !== "FORM" && there.nodeName !== "BUTTON";
 }
 
 function become(there, node) {

@@ -179,6 +179,29 @@ const KEEP: &str = "window.kept = document.querySelector('a[href$=\"/remove\"]')
 const KEPT: &str =
     "return document.activeElement === window.kept ? window.kept.textContent : null;";
 
+/// Brings a list up to date by which one link has come to lead elsewhere and another is called
+/// something else; says what became of the two elements.
+const UPDATE: &str = "const answer = arguments[arguments.length - 1]; \
+    const live = document.querySelector('script[src$=\"/live.js\"]').src; \
+    import(new URL('html.js', live)).then(({ parse, replaceContent }) => { \
+      const put = (text) => replaceContent(list, parse(text).body.childNodes); \
+      const list = document.createElement('ul'); \
+      put('<li><a href=\"/a\">A</a></li><li><a href=\"/b\">B</a></li>'); \
+      const [a, b] = list.querySelectorAll('a'); \
+      put('<li><a href=\"/c\">C</a></li><li><a href=\"/b\">Bea</a></li>'); \
+      answer([list.contains(a), a.pathname, list.contains(b), b.textContent]); \
+    }, (error) => answer(String(error)));";
+
+/// Whoever presses a link while a part of the page changes gets what they pressed, or nothing.
+#[tokio::test]
+async fn a_link_never_comes_to_lead_elsewhere() {
+    let demo = Demo::start();
+    let browser = Browser::start(&demo.console, Scripts::On).await;
+    browser.sign_in(&demo).await;
+    let became = browser.ask_later(UPDATE).await;
+    assert_eq!(became, serde_json::json!([false, "/a", true, "Bea"]));
+}
+
 /// A page that the server has stopped telling says so, rather than look as if it knew.
 #[tokio::test]
 async fn a_page_that_is_not_kept_up_to_date_says_so() {

@@ -455,6 +455,7 @@ impl Batch for SqliteBatch<'_> {
                 params![agent.as_bytes(), refused, now, revision, statement],
             )
         };
+        // Both are named, so that the index of what waits is gone along by revision.
         confirm(
             confirm_sql!("c.what IN ('refuse', 'admit') AND c.revision <= ?2"),
             up_to,

@@ -23,6 +23,15 @@ pub(super) fn read(signed: &[u8]) -> Result<SignedCheckpoint, StoreError> {
     SignedCheckpoint::decode(signed).map_err(|_| StoreError::Damaged("a checkpoint that is none"))
 }
 
+/// The row of the newest checkpoint.
+struct Last {
+    number: i64,
+    epoch: i64,
+    size: i64,
+    /// The day on which it was signed, since 1970.
+    day: i64,
+}
+
 /// Keeps a checkpoint, in place of an earlier one of the same day.
 pub(super) fn keep(
     connection: &Connection,
@@ -39,17 +48,17 @@ pub(super) fn keep(
         "SELECT number, epoch, size, at FROM checkpoint ORDER BY number DESC LIMIT 1",
         [],
         |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                (row.get(1)?, row.get(2)?, row.get(3)?),
-            ))
+            Ok(Last {
+                number: row.get(0)?,
+                epoch: row.get(1)?,
+                size: row.get(2)?,
+                day: row.get::<_, i64>(3)?.div_euclid(DAY),
+            })
         },
     )?;
-    let in_its_place = |&(_, (last_epoch, last_size, signed_at)): &(i64, (i64, i64, i64))| {
-        last_epoch == epoch
-            && (last_size == size || signed_at.div_euclid(DAY) == at.div_euclid(DAY))
-    };
-    let number = last.filter(in_its_place).map(|(number, _)| number);
+    let in_its_place =
+        |last: &Last| last.epoch == epoch && (last.size == size || last.day == at.div_euclid(DAY));
+    let number = last.filter(in_its_place).map(|last| last.number);
     // Without a number it is a new row.
     connection
         .prepare_cached(

@@ -489,6 +489,28 @@ fn killed_at_any_moment_nothing_answered_is_lost() {
     assert!(answered > 60, "the child got somewhere: {answered}");
 }
 
+/// A caller that does not know what became of a command may ask again for a week.
+#[test]
+fn commands_are_remembered_for_a_week() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 24);
+    let database =
+        rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).expect("the database");
+    let remembered = || -> i64 {
+        database
+            .query_row("SELECT count(*) FROM command", [], |row| row.get(0))
+            .expect("a number")
+    };
+    let day = 24 * 3600 * 1_000_000;
+    let before = remembered();
+    opened.clock.0.fetch_add(6 * day, Ordering::SeqCst);
+    opened.done(create(1, BTreeSet::new(), BTreeSet::new(), "Ada"));
+    assert_eq!(remembered(), before + 1);
+    opened.clock.0.fetch_add(2 * day, Ordering::SeqCst);
+    opened.done(create(2, BTreeSet::new(), BTreeSet::new(), "Ada"));
+    assert_eq!(remembered(), 2, "the one of two days ago, and this one");
+}
+
 #[test]
 fn every_question_uses_an_index() {
     let directory = tempfile::tempdir().expect("a directory");
