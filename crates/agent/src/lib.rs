@@ -13,6 +13,7 @@ mod identity_file;
 mod join;
 mod lock;
 mod network;
+mod positions;
 pub mod reader;
 mod run;
 mod servers;

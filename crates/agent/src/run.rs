@@ -30,6 +30,7 @@ use crate::identity_file::{self, Joined, Known, NotKnown};
 use crate::join::{NotJoined, join};
 use crate::lock::{FolderLock, NotLocked};
 use crate::network::Connector;
+use crate::positions::Positions;
 use crate::reader::simulated;
 use crate::servers::Servers;
 use crate::session::{Agent, Ask, Connected, Over, speak};
@@ -243,6 +244,7 @@ fn start(
         boot_clock: Arc::clone(&parameters.boot_clock),
         doors: watch::Sender::new(identity_file::read_doors(folder)),
         connected: watch::Sender::new(Connected::No),
+        positions: Positions::new(Arc::clone(&parameters.boot_clock)),
         servers: Arc::new(Mutex::new(Servers::open(
             Box::new(Folder::open(&settings.data)?),
             settings.servers.clone(),

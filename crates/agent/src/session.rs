@@ -27,6 +27,7 @@ use crate::disk::keeper::Keeper;
 use crate::disk::lease_file::KeptLease;
 use crate::disk::snapshot::Contents;
 use crate::events::recorder::Recorder;
+use crate::positions::Positions;
 use crate::servers::Servers;
 use crate::table_changes::{beside, delta, hold, whole};
 use crate::witness::Witness;
@@ -46,6 +47,8 @@ pub(crate) struct Agent {
     pub(crate) boot_clock: Arc<dyn BootClock>,
     pub(crate) doors: watch::Sender<Vec<(DoorId, Title)>>,
     pub(crate) connected: watch::Sender<Connected>,
+    /// How its doors stand.
+    pub(crate) positions: Positions,
     /// Where it looks for the server.
     pub(crate) servers: Arc<Mutex<Servers>>,
     pub(crate) software: String,
@@ -142,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
         let before = agent.keeper.newest().beside;
         let mut durable = agent.keeper.durable();
         let mut kept = agent.recorder.kept();
+        let mut positions = agent.positions.follow();
         let mut end = AgentEnd::new(
             agent.store,
             agent.root,
@@ -183,10 +187,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
                     changed.map_err(|_| Over::CannotGoOn)?;
                     None
                 }
+                () = positions.changed() => None,
                 _ = ticks.tick() => Some(Input::Tick),
             };
             if let Some(input) = input {
                 self.carry_out(end.handle(input, boot()), &mut end).await?;
+            }
+            if end.speaks()
+                && let Some(said) = positions.untold()
+            {
+                let outputs = end.handle(Input::Positions(said), boot());
+                self.carry_out(outputs, &mut end).await?;
             }
             if end.wants_events() && kept.borrow().durable > self.told {
                 self.tell(&mut end).await?;

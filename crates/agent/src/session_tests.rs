@@ -85,6 +85,7 @@ fn agent(disk: &SimulatedDisk) -> Agent {
         decisions,
         keeper,
         recorder,
+        positions: Positions::new(Arc::clone(&boot_clock)),
         boot_clock,
         doors: watch::Sender::default(),
         connected: watch::Sender::new(Connected::No),

@@ -20,6 +20,7 @@ use offgate_agent::strike::SimulatedStrike;
 use offgate_agent::{AgentError, Parameters, ReaderKind, Settings, run};
 use offgate_core::credential::{CardToken, CredentialKind};
 use offgate_core::door_event::Happening;
+use offgate_core::door_position::Position;
 use offgate_core::id::{CredentialId, QuestionId};
 use offgate_core::parameters::Boot;
 use offgate_core::parameters::Revision;
@@ -323,6 +324,51 @@ async fn an_agent_joins_decides_and_acknowledges() {
         matches!(spent, Err(AgentError::JoinRefused(_))),
         "{spent:?}"
     );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_contact_says_is_told_and_told_again_on_the_next_connection() {
+    use Position::{Closed, Open};
+    let stub = Stub::start(FirstJoin::Answered).await;
+    let first = stub.commit(entries(), vec![]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(&stub, folder.path());
+    acknowledged(&stub, first).await;
+    let contact = async |door: &'static str, position| {
+        running
+            .ask(move |data| simulated::contact(data, door, position))
+            .await
+    };
+    let nowhere = contact("Back door", Open).await;
+    assert!(matches!(nowhere, Err(PresentError::NotUnderstood(_))));
+    let told = async |times: usize| {
+        let heard = stub
+            .wait_for("a position", |heard| heard.positions.len() == times)
+            .await;
+        let last = heard.positions.last().expect("just seen");
+        assert_eq!(last.len(), 1);
+        assert_eq!(last[0].door, DOOR);
+        last[0]
+    };
+    contact("front door", Open).await.expect("noted");
+    assert_eq!(told(1).await.position, Open);
+    // The same again is no news.
+    contact("Front door", Open).await.expect("noted");
+    contact("Front door", Closed).await.expect("noted");
+    assert_eq!(told(2).await.position, Closed);
+
+    // While nobody listens the last word is what counts, and for how long it holds.
+    stub.network.send_replace(Network::Down);
+    running
+        .until("cut off", |status| status.link == LinkState::Searching)
+        .await;
+    contact("Front door", Open).await.expect("noted");
+    running.boot.leap(Duration::from_secs(90));
+    stub.network.send_replace(Network::Up);
+    let last = told(3).await;
+    assert_eq!(last.position, Open);
+    assert!(last.lasts >= Duration::from_secs(90), "{last:?}");
     running.stop().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::door_position::Positions;
 use crate::id::{DoorId, UserId};
 use crate::parameters::{Revision, Timestamp, Uptime};
 use crate::table::entry::{DoorEntry, WhenCutOff};
@@ -20,6 +21,8 @@ pub struct DoorFacts {
     /// When its limit was counted out while it was not heard. Stands: whoever renews its lease later
     /// has the refusal before that.
     pub ended_at: Option<Timestamp>,
+    /// Whether it stood open then, and does now: said beside the rest, and changes none of it.
+    pub positions: Positions,
 }
 
 /// The last time that an agent asked for its lease. What is refused before that stands before the
@@ -350,6 +353,7 @@ mod tests {
             contact,
             alone: Alone::UntilLimit(works_alone_until),
             ended_at: None,
+            positions: Positions::default(),
         }
     }
 

@@ -83,7 +83,7 @@ impl CutOff {
         match self {
             Self::FollowsEnd { silent_since } => format!(
                 "{door} has not answered since {}. It was told of this end, and follows it by its \
-                 own clock.",
+                 own clock; without a clock that it trusts it refuses them at once.",
                 time(silent_since)
             ),
             Self::MayAdmitAfterEnd {

@@ -20,6 +20,7 @@ pub mod credential;
 pub mod decide;
 pub mod disagreement;
 pub mod door_event;
+pub mod door_position;
 pub mod ending;
 pub mod fail_mode;
 pub mod id;

@@ -18,6 +18,7 @@ use offgate_core::confirmation::{Alone, Contact, DoorFacts};
 use offgate_core::credential::CredentialKind;
 use offgate_core::decide::Decision;
 use offgate_core::door_event::{DoorEvent, Happening};
+use offgate_core::door_position::Positions;
 use offgate_core::id::{AgentId, CredentialId, DoorId, OperatorId, PolicyId, SiteId, UserId};
 use offgate_core::log;
 use offgate_core::mail::HostName;
@@ -223,6 +224,7 @@ fn a_limit_is_told_of_with_those_whom_it_does_not_end() {
         contact: Contact::Silent { since: Some(at(1)) },
         alone,
         ended_at: None,
+        positions: Positions::default(),
     };
     let passed = Alone::UntilLimit(Some(at(50)));
     let mut limits = LimitsPassed::default();

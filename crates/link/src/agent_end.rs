@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
+use offgate_core::door_position::SaidPosition;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::question::Question;
@@ -79,6 +80,8 @@ pub enum Input {
         /// At most [`crate::message::EVENTS_LIMIT`], in order.
         events: Vec<DoorEvent>,
     },
+    /// How its doors with a contact stand, all of them; see [`AgentEnd::speaks`].
+    Positions(Vec<SaidPosition>),
     /// Time has passed. Due at least every second.
     Tick,
 }
@@ -263,6 +266,7 @@ impl AgentEnd {
                 self.acknowledge()
             }
             Input::Events { lost, events } => self.tell(lost, &events, now),
+            Input::Positions(said) => self.tell_positions(said, now),
             Input::Tick => self.tick(now),
         }
     }
@@ -270,7 +274,13 @@ impl AgentEnd {
     /// Whether a batch of events is wanted now: one at a time is under way.
     #[must_use]
     pub fn wants_events(&self) -> bool {
-        self.phase == Phase::Speaking && !self.events_waiting
+        self.speaks() && !self.events_waiting
+    }
+
+    /// Whether the server takes what there is to tell: it was greeted, and its history goes on.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        self.phase == Phase::Speaking
     }
 
     fn greet(&mut self, now: Duration) -> Vec<Output> {
@@ -596,6 +606,15 @@ impl AgentEnd {
         self.said_at = now;
         let events = events.iter().map(|event| event.encode().into()).collect();
         vec![Output::Send(ToServer::Events { lost, events })]
+    }
+
+    fn tell_positions(&mut self, said: Vec<SaidPosition>, now: Duration) -> Vec<Output> {
+        if !self.speaks() {
+            return Vec::new();
+        }
+        self.said_at = now;
+        let doors = said.into_iter().map(Into::into).collect();
+        vec![Output::Send(ToServer::Positions { doors })]
     }
 
     fn tick(&mut self, now: Duration) -> Vec<Output> {

@@ -5,9 +5,13 @@
 //! an end that cannot understand a message must not go on as if it had. No message can present a
 //! credential.
 
+use std::time::Duration;
+
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use offgate_core::checkpoint::{Checkpoint, SIGNED_LIMIT};
+use offgate_core::door_position::{Position, SaidPosition};
+use offgate_core::id::DoorId;
 use offgate_core::parameters::Epoch;
 use offgate_core::server_address::{ServerAddress, ServerAddresses};
 use offgate_core::tree::{PROOF_LIMIT, TreeHash};
@@ -155,6 +159,45 @@ pub struct WireQuestion {
     pub way: u8,
 }
 
+/// `[door, open, lasts]`: what the contact of a door says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WirePosition {
+    /// Which door.
+    #[n(0)]
+    pub door: Bytes16,
+    /// Whether it stands open; or else it is closed.
+    #[n(1)]
+    pub open: bool,
+    /// For how long, in milliseconds.
+    #[n(2)]
+    pub lasts: u64,
+}
+
+impl From<SaidPosition> for WirePosition {
+    fn from(said: SaidPosition) -> Self {
+        Self {
+            door: (*said.door.as_bytes()).into(),
+            open: said.position == Position::Open,
+            lasts: u64::try_from(said.lasts.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl From<WirePosition> for SaidPosition {
+    fn from(wire: WirePosition) -> Self {
+        Self {
+            door: DoorId::from_bytes(*wire.door),
+            position: if wire.open {
+                Position::Open
+            } else {
+                Position::Closed
+            },
+            lasts: Duration::from_millis(wire.lasts),
+        }
+    }
+}
+
 /// From an agent to the server.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum ToServer {
@@ -270,6 +313,13 @@ pub enum ToServer {
         /// How many parts, on this connection.
         #[n(0)]
         parts: u64,
+    },
+    /// Says how its doors stand: all of those that have a contact, whenever one has changed.
+    #[n(11)]
+    Positions {
+        /// Each door once.
+        #[n(0)]
+        doors: Vec<WirePosition>,
     },
 }
 
@@ -521,6 +571,7 @@ impl ToServer {
             Self::Answer { statement, .. } => within(statement.len(), ANSWER_LIMIT)?,
             Self::Events { events, .. } => within(events.len(), EVENTS_LIMIT)?,
             Self::Testimony { rulings } => rulings_within(rulings, LIST_LIMIT)?,
+            Self::Positions { doors } => within(doors.len(), LIST_LIMIT)?,
             Self::Arrived { .. }
             | Self::Renew { .. }
             | Self::Enrol { .. }

@@ -38,7 +38,7 @@ use offgate_link::identity::Authority;
 use offgate_link::join_token::JoinTokenText;
 use offgate_link::message::{
     DoorName, EVENTS_LIMIT, LIST_LIMIT, OVERTAKING_LIMIT, RefusalCode, TEXT_LIMIT, ToAgent,
-    ToServer, WireEpoch, WireKey,
+    ToServer, WireEpoch, WireKey, WirePosition,
 };
 use offgate_link::question;
 use offgate_link::{HEARTBEAT, PROTOCOL, SILENCE, frame, identity, reconnect};
@@ -343,6 +343,7 @@ const fn to_server_name(message: &ToServer) -> &'static str {
         ToServer::Testimony { .. } => "testimony",
         ToServer::Answer { .. } => "answer",
         ToServer::Arrived { .. } => "arrived",
+        ToServer::Positions { .. } => "positions",
     }
 }
 
@@ -402,6 +403,13 @@ fn to_server() -> Vec<ToServer> {
             statement: question::statement(&answer()).into(),
         },
         ToServer::Arrived { parts: 3 },
+        ToServer::Positions {
+            doors: vec![WirePosition {
+                door: DOOR.into(),
+                open: true,
+                lasts: 90_500,
+            }],
+        },
     ]
 }
 
@@ -664,7 +672,7 @@ fn the_grammar_names_every_kind_with_its_number() {
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 11, "every kind has an example");
+    assert_eq!(messages, 12, "every kind has an example");
     (messages, kinds) = (0, 0);
     for message in to_agent() {
         has(to_agent_name(&message), &message.encode());

@@ -263,6 +263,10 @@ impl Talk<'_> {
                         outputs.extend(self.end.handle(stored, self.started.elapsed()));
                     }
                 }
+                Output::Positions(said) => {
+                    let store = &self.shared.store;
+                    store.record_positions(self.agent.id, said).await?;
+                }
                 Output::Answered {
                     question,
                     answer,

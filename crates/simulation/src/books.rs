@@ -17,6 +17,7 @@ use offgate_core::confirmation::{
     self, Alone, Contact, DoorFacts, DoorStanding, DoorVersion, Renewal, settings_without,
 };
 use offgate_core::credential::{CardToken, Credential, Plate};
+use offgate_core::door_position::Positions;
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId,
@@ -338,6 +339,7 @@ impl Books {
                     .map(|renewal| renewal.counted_from(self.serving, Some(uptime), now)),
             ),
             ended_at: row.ended_at,
+            positions: Positions::default(),
         }
     }
 

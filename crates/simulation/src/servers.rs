@@ -378,6 +378,7 @@ impl World {
                     left.extend(self.hand(n, number, shown));
                 }
                 Output::Answered { .. }
+                | Output::Positions(_)
                 | Output::Witnessed(_)
                 | Output::Doubted(_)
                 | Output::Disagrees(Disagreement::Missing) => {}

@@ -13,6 +13,7 @@ use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
+use offgate_core::door_position::SaidPosition;
 use offgate_core::id::{AgentId, CommandId, DoorId, GroupId, LetterId, PolicyId, StoreId, UserId};
 use offgate_core::mail::{LetterKind, Posting};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
@@ -350,6 +351,13 @@ pub trait Batch: Ledger {
         &mut self,
         agent: AgentId,
         disagreement: Disagreement,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Keeps how an agent's doors stand, in place of what it said before.
+    fn positions(
+        &mut self,
+        agent: AgentId,
+        said: &[SaidPosition],
         now: Timestamp,
     ) -> Result<(), StoreError>;
     /// Notes that an agent was heard.

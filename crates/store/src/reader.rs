@@ -11,6 +11,7 @@ use offgate_core::checkpoint::SignedCheckpoint;
 use offgate_core::confirmation::{Alone, Contact, DoorFacts, DoorVersion};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::disagreement::Noticed;
+use offgate_core::door_position::Stands;
 use offgate_core::ending::{DoorBeforeEnd, Told};
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
@@ -47,8 +48,8 @@ use crate::questions::{KeptAnswer, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, contacts,
-    erasure, evidence, exposed_pins, log_tree, longer_limits, mail, outages, questions, restores,
-    sign_in, speed, table_check, tables, users,
+    erasure, evidence, exposed_pins, log_tree, longer_limits, mail, outages, positions, questions,
+    restores, sign_in, speed, table_check, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -333,6 +334,11 @@ impl Reader {
     /// When an agent was heard; none if it never was.
     pub fn contact(&self, agent: AgentId) -> Result<Option<AgentContact>, StoreError> {
         self.with(|rows| contacts::contact(rows.connection, agent, rows.clock))
+    }
+
+    /// How a door stands; none if it has no contact, or is not heard.
+    pub fn door_stands(&self, door: DoorId) -> Result<Option<Stands>, StoreError> {
+        self.with(|rows| positions::of(rows.connection, door))
     }
 
     /// The agents that say that the log does not continue what they have seen, and since when; the

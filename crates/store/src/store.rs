@@ -10,6 +10,7 @@ use offgate_core::alert::Alert;
 use offgate_core::command::Command;
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
+use offgate_core::door_position::SaidPosition;
 use offgate_core::id::{AgentId, CommandId, LetterId, UserId};
 use offgate_core::mail::Posting;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
@@ -287,6 +288,19 @@ impl Store {
     /// The store could not do it.
     pub async fn record_contact(&self, agent: AgentId, heard: Heard) -> Result<(), StoreError> {
         self.note(Job::Contact { agent, heard }).await
+    }
+
+    /// Keeps how an agent's doors stand: all of them that have a contact, in place of what it said
+    /// before. What it says of other doors is dropped.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_positions(
+        &self,
+        agent: AgentId,
+        said: Vec<SaidPosition>,
+    ) -> Result<(), StoreError> {
+        self.note(Job::Positions { agent, said }).await
     }
 
     /// Keeps that an agent's table is not the one that it should be. That it has none is no news of

@@ -14,6 +14,7 @@ use offgate_core::change::Change;
 use offgate_core::command::Command;
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
+use offgate_core::door_position::SaidPosition;
 use offgate_core::id::{AgentId, CommandId, LetterId, QuestionId, UserId};
 use offgate_core::log::Person;
 use offgate_core::mail::Posting;
@@ -55,6 +56,10 @@ pub(crate) enum Job {
     Contact {
         agent: AgentId,
         heard: Heard,
+    },
+    Positions {
+        agent: AgentId,
+        said: Vec<SaidPosition>,
     },
     Witness {
         agent: AgentId,
@@ -102,6 +107,7 @@ impl Job {
             Self::Command { .. } | Self::AskDoors(_) => Concerns::Doors,
             Self::Acknowledge { .. }
             | Self::Answered { .. }
+            | Self::Positions { .. }
             | Self::Disagreement { .. }
             | Self::Events { .. }
             | Self::ForgetEvents { .. }
@@ -362,6 +368,10 @@ fn perform(
         }
         Job::Contact { agent, heard } => {
             batch.contact(*agent, *heard, now)?;
+            Ok(Answer::Noted)
+        }
+        Job::Positions { agent, said } => {
+            batch.positions(*agent, said, now)?;
             Ok(Answer::Noted)
         }
         Job::Witness { agent, seen } => {

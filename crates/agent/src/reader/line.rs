@@ -3,12 +3,14 @@
 //! ```text
 //! present TAB in|out TAB pin|nfc|plate TAB VALUE TAB DOOR LF   -> granted LF
 //!                                                              -> refused: REASON LF
+//! contact TAB open|closed TAB DOOR LF                          -> noted LF
 //! doors LF                                                     -> doors [TAB NAME]... LF
 //! status LF                                                    -> status TAB KEY=VALUE ... LF
 //! anything else                                                -> error: TEXT LF
 //! ```
 
 use offgate_core::credential::CredentialKind;
+use offgate_core::door_position::Position;
 use offgate_core::id::AgentId;
 use offgate_core::parameters::Revision;
 use offgate_core::place::Direction;
@@ -30,6 +32,10 @@ pub(super) enum Question {
         kind: CredentialKind,
         value: String,
     },
+    Contact {
+        door: String,
+        position: Position,
+    },
     Doors,
     Status,
 }
@@ -44,6 +50,7 @@ impl Question {
                 };
                 format!("present\t{way}\t{}\t{value}\t{}", kind.name(), at.door)
             }
+            Self::Contact { door, position } => format!("contact\t{}\t{door}", position.name()),
             Self::Doors => "doors".to_owned(),
             Self::Status => "status".to_owned(),
         }
@@ -69,6 +76,10 @@ impl Question {
                     value: (*value).to_owned(),
                 })
             }
+            ["contact", position, door] => Some(Self::Contact {
+                door: (*door).to_owned(),
+                position: Position::from_name(position)?,
+            }),
             ["doors"] => Some(Self::Doors),
             ["status"] => Some(Self::Status),
             _ => None,
@@ -81,6 +92,13 @@ pub(super) fn read_answer(line: &str) -> Option<Answer> {
         Some(reason) => Reason::from_name(reason).map(Answer::Refused),
         None => (line == "granted").then_some(Answer::Granted),
     }
+}
+
+/// What is answered when a contact's word was taken.
+pub(super) const NOTED: &str = "noted";
+
+pub(super) fn read_noted(line: &str) -> Option<()> {
+    (line == NOTED).then_some(())
 }
 
 pub(super) fn write_doors(names: &[String]) -> String {
@@ -167,7 +185,11 @@ mod tests {
             kind: CredentialKind::LicencePlate,
             value,
         };
-        for question in [present, Question::Doors, Question::Status] {
+        let contact = Question::Contact {
+            door: "Lab".to_owned(),
+            position: Position::Open,
+        };
+        for question in [present, contact, Question::Doors, Question::Status] {
             assert_eq!(Question::read(&question.write()), Some(question));
         }
         for reason in Reason::ALL {
@@ -200,7 +222,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_is_a_panic(line in "\\PC{0,60}|(present|in|out|pin|\t){0,8}") {
+        fn no_line_is_a_panic(line in "\\PC{0,60}|(present|in|out|pin|contact|open|\t){0,8}") {
             let _ = (Question::read(&line), read_answer(&line), read_doors(&line), read_status(&line));
         }
     }

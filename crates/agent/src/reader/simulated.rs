@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::credential::CredentialKind;
+use offgate_core::door_position::Position;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -36,6 +37,8 @@ pub(crate) trait Doors: Send + Sync + 'static {
         offered: Offered,
     ) -> impl Future<Output = Result<Answer, String>> + Send;
 
+    /// The contact of a door says how it stands. `Err` says what is wrong with that.
+    fn contact(&self, door: &str, position: Position) -> Result<(), String>;
     /// The names of the doors.
     fn names(&self) -> Vec<String>;
 
@@ -67,12 +70,8 @@ pub fn present(
     kind: CredentialKind,
     value: &str,
 ) -> Result<Answer, PresentError> {
-    let breaks = |text: &str| text.contains(|character: char| character.is_control());
-    if breaks(value) || breaks(&at.door) {
-        return Err(PresentError::NotUnderstood(
-            "that has characters nobody can type".to_owned(),
-        ));
-    }
+    typeable(value)?;
+    typeable(&at.door)?;
     Offered::parse(kind, value).map_err(|error| PresentError::NotUnderstood(error.to_string()))?;
     ask(
         data,
@@ -83,6 +82,30 @@ pub fn present(
         },
         line::read_answer,
     )
+}
+
+/// Has the contact of a door say how it stands, to the agent that runs on the folder `data`.
+///
+/// # Errors
+/// It was not taken.
+pub fn contact(data: &Path, door: &str, position: Position) -> Result<(), PresentError> {
+    typeable(door)?;
+    let door = door.to_owned();
+    ask(
+        data,
+        &Question::Contact { door, position },
+        line::read_noted,
+    )
+}
+
+/// Refuses what would be another line, or another part of this one.
+fn typeable(text: &str) -> Result<(), PresentError> {
+    if text.contains(|character: char| character.is_control()) {
+        return Err(PresentError::NotUnderstood(
+            "that has characters nobody can type".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// The names of the doors of the agent that runs on the folder `data`.
@@ -189,6 +212,10 @@ async fn answer_one(mut stream: UnixStream, doors: &impl Doors) -> io::Result<()
     let question = tokio::time::timeout(PATIENCE, read_line(&mut stream)).await??;
     let mut answer = match question.as_deref().and_then(Question::read) {
         None => "error: that is no question".to_owned(),
+        Some(Question::Contact { door, position }) => match doors.contact(&door, position) {
+            Ok(()) => line::NOTED.to_owned(),
+            Err(error) => format!("error: {error}"),
+        },
         Some(Question::Doors) => line::write_doors(&doors.names()),
         Some(Question::Status) => line::write_status(&doors.status().await),
         Some(Question::Present { at, kind, value }) => match Offered::parse(kind, &value) {

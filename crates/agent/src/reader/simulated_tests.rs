@@ -20,6 +20,13 @@ impl Doors for OneDoor {
         }
     }
 
+    fn contact(&self, door: &str, _position: Position) -> Result<(), String> {
+        match door {
+            "Front door" => Ok(()),
+            _ => Err("there is no such door here".to_owned()),
+        }
+    }
+
     fn names(&self) -> Vec<String> {
         vec!["Front door".to_owned(), "Räum 2".to_owned()]
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use offgate_core::door_position::Position;
 use offgate_core::id::{AgentId, DoorId};
 
 use crate::disk::book::Durable;
@@ -9,6 +10,8 @@ use crate::reader::simulated::Doors;
 use crate::reader::{Answer, At, Offered};
 use crate::session::{Agent, Connected};
 use crate::status::{LinkState, Status, TableState};
+
+const NO_SUCH_DOOR: &str = "this agent has no door of that name";
 
 pub(super) struct House {
     agent: Arc<Agent>,
@@ -37,15 +40,19 @@ impl House {
 
 impl Doors for House {
     async fn present(&self, at: At, offered: Offered) -> Result<Answer, String> {
-        let door = self
-            .door(&at.door)
-            .ok_or("this agent has no door of that name")?;
+        let door = self.door(&at.door).ok_or(NO_SUCH_DOOR)?;
         let answered = self
             .agent
             .decisions
             .present(door, at.direction, offered)
             .await;
         answered.map_err(|unavailable| unavailable.to_string())
+    }
+
+    fn contact(&self, door: &str, position: Position) -> Result<(), String> {
+        let door = self.door(door).ok_or(NO_SUCH_DOOR)?;
+        self.agent.positions.note(door, position);
+        Ok(())
     }
 
     fn names(&self) -> Vec<String> {

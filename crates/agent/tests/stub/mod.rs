@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use offgate_core::agent::{AgentKey, HashKey};
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
+use offgate_core::door_position::SaidPosition;
 use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::parameters::{Clock, Epoch, Randomness, Revision, Timestamp};
 use offgate_core::question::{Answer, Question};
@@ -73,6 +74,8 @@ pub(crate) struct Heard {
     pub(crate) joined: Vec<AgentKey>,
     /// What doors answered.
     pub(crate) answers: Vec<Answer>,
+    /// How its doors stand, each time that it said so.
+    pub(crate) positions: Vec<Vec<SaidPosition>>,
     /// How often the agent said that the history is another.
     pub(crate) doubted: u32,
 }
@@ -423,6 +426,10 @@ impl Stub {
             }
             Output::Answered { answer, .. } => {
                 self.heard.send_modify(|heard| heard.answers.push(answer));
+                Ok(None)
+            }
+            Output::Positions(said) => {
+                self.heard.send_modify(|heard| heard.positions.push(said));
                 Ok(None)
             }
             Output::AsksRenewal => {

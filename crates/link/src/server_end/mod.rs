@@ -10,6 +10,7 @@ use offgate_core::agent::AgentKey;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
+use offgate_core::door_position::SaidPosition;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
 use offgate_core::question::{Answer, Question};
@@ -122,6 +123,8 @@ pub enum Output {
         /// The events.
         events: Vec<DoorEvent>,
     },
+    /// Record how the agent's doors stand: all of them that have a contact.
+    Positions(Vec<SaidPosition>),
     /// Record what a door answered, with the bytes that prove it.
     Answered {
         /// The question that this answers.
@@ -401,6 +404,11 @@ impl ServerEnd {
                 }
                 self.parts.1 = parts;
                 self.send_parts()
+            }
+            (Phase::Speaking, ToServer::Positions { doors }) => {
+                vec![Output::Positions(
+                    doors.into_iter().map(Into::into).collect(),
+                )]
             }
             (Phase::Speaking, ToServer::Pong { .. }) => Vec::new(),
             _ => self.close(RefusalCode::Protocol, "not now"),

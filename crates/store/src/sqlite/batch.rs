@@ -11,6 +11,7 @@ use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
+use offgate_core::door_position::SaidPosition;
 use offgate_core::fail_mode::EmergencyList;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId,
@@ -41,8 +42,8 @@ use super::read::{EndedLimit, Rows};
 use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
 use super::{
-    activity, alerts, apply, checkpoints, contacts, erasure, log_tree, mail, payload, questions,
-    readmissions, sign_in, users,
+    activity, alerts, apply, checkpoints, contacts, erasure, log_tree, mail, payload, positions,
+    questions, readmissions, sign_in, users,
 };
 use crate::alerts::KeptTries;
 use crate::checkpoint;
@@ -406,10 +407,11 @@ impl Ledger for SqliteBatch<'_> {
     ) -> Result<(), StoreError> {
         self.run(
             "INSERT INTO confirmation (user, revision, door, agent, what, decided_at, connected, \
-             renewed_at, renewed_boot, renewed_since_boot) \
+             renewed_at, renewed_boot, renewed_since_boot, position) \
              SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(k.connected, 0), \
-             k.renewed_at, k.renewed_boot, k.renewed_since_boot \
-             FROM (SELECT 1) LEFT JOIN contact k ON k.agent = ?4",
+             k.renewed_at, k.renewed_boot, k.renewed_since_boot, p.position \
+             FROM (SELECT 1) LEFT JOIN contact k ON k.agent = ?4 \
+             LEFT JOIN door_position p ON p.door = ?3 AND p.agent = k.agent AND k.connected = 1",
             params![
                 user.as_bytes(),
                 number(revision),
@@ -693,6 +695,15 @@ impl Batch for SqliteBatch<'_> {
              VALUES (?1, ?2, ?3, ?4)",
             params![agent.as_bytes(), what, number(revision), now.microseconds()],
         )
+    }
+
+    fn positions(
+        &mut self,
+        agent: AgentId,
+        said: &[SaidPosition],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        positions::keep(self.connection, agent, said, now)
     }
 
     fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {

@@ -10,8 +10,8 @@ use offgate_core::id::AgentId;
 use offgate_core::parameters::{Boot, Clock, Timestamp, Uptime};
 use rusqlite::{Connection, Params, params};
 
-use super::outages;
 use super::rows::{instant, one};
+use super::{outages, positions};
 use crate::engine::Heard;
 use crate::error::StoreError;
 use crate::reader::AgentContact;
@@ -43,6 +43,9 @@ pub(super) fn heard(
     };
     if connected {
         outages::ends(connection, agent, now)?;
+    }
+    if heard == Heard::Connected {
+        positions::forget(connection, agent)?;
     }
     let now = now.microseconds();
     run(

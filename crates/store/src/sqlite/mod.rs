@@ -25,6 +25,7 @@ pub(crate) mod outages;
 pub(crate) mod payload;
 mod payload_check;
 mod people;
+pub(crate) mod positions;
 pub(crate) mod purpose;
 pub(crate) mod questions;
 mod read;

@@ -29,6 +29,7 @@ use rusqlite::{Connection, params};
 
 use super::contacts::Counting;
 use super::people::{credential_columns, operator_columns};
+use super::positions::{position_join, positions};
 use super::rows::{actor_columns, all, id, instant, number, one, optional_id, revision};
 use super::{
     alerts, erasure, exposed_pins, furniture, given_up, longer_limits, mail, people, tables,
@@ -67,10 +68,14 @@ const ACCESS_ENDED_SQL: &str = "SELECT id FROM user WHERE access_ends IS NOT NUL
 const DOORS_OF_SQL: &str = "SELECT id, revision, site, name, agent, lease_seconds, fail_mode, \
      emergency_list FROM door \
      WHERE agent = ?1 ORDER BY id";
-const DOOR_FACTS_SQL: &str = "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, d.agent, \
-     c.agent, c.ended_at, c.renewed_at, c.renewed_boot, c.renewed_since_boot FROM confirmation c \
-     LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
-     WHERE c.user = ?1 AND c.revision = ?2";
+const DOOR_FACTS_SQL: &str = concat!(
+    "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, d.agent, c.agent, c.ended_at, \
+     c.renewed_at, c.renewed_boot, c.renewed_since_boot, c.position, p.position, p.since \
+     FROM confirmation c \
+     LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door ",
+    position_join!(),
+    "WHERE c.user = ?1 AND c.revision = ?2"
+);
 
 impl Rows<'_> {
     fn count(&self, sql: &'static str, id: &[u8; 16]) -> Result<u64, StoreError> {
@@ -182,6 +187,7 @@ impl Rows<'_> {
                     },
                     alone: Alone::by(&settings, Some(user), counting.renewal(row, 7)?),
                     ended_at: instant(row.get(6)?),
+                    positions: positions(row, 10)?,
                 })
             },
         )

@@ -12,6 +12,7 @@ use offgate_core::command::{Command, Expected, Unconfirmed};
 use offgate_core::credential::{CredentialKind, NewCredential, NewMeans, Plate, PlateSharing};
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::{DoorEvent, Happening};
+use offgate_core::door_position::{Position, SaidPosition};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{HolidayGroupId, JoinTokenId, OperatorId, ScheduleId};
 use offgate_core::keeping::{ErasureWait, Keeping};
@@ -227,6 +228,16 @@ fn hear(opened: &Opened) {
         contact(Heard::AsksRenewal).await;
         store
             .record_acknowledgement(agent(1), receipt(head))
+            .await
+            .expect("recorded");
+        // Since schema 19.
+        let open = SaidPosition {
+            door: door(1),
+            position: Position::Open,
+            lasts: Duration::from_secs(9),
+        };
+        store
+            .record_positions(agent(1), vec![open])
             .await
             .expect("recorded");
         // Since schema 15.

@@ -21,6 +21,7 @@ mod mail;
 mod migrations;
 mod organisation;
 mod outages;
+mod positions;
 mod questions;
 mod receipts;
 mod rulings;
