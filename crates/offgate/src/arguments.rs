@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Agent(AgentArguments),
     /// Present a credential to an agent's simulated reader
     Present(PresentArguments),
+    /// Have a door's simulated contact say that it stands open, or is closed
+    Contact(ContactArguments),
     /// Show a whole organisation with doors on this machine, and nothing else touched
     Demo(DemoArguments),
     /// Check clock, disk, database, history, certificate and agents
@@ -229,6 +231,26 @@ pub(crate) struct Presented {
     /// A licence plate
     #[arg(long, value_name = "TEXT")]
     pub(crate) plate: Option<String>,
+}
+
+/// `offgate contact`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ContactArguments {
+    /// The door, by name or id
+    #[arg(long, value_name = "NAME|ID")]
+    pub(crate) door: String,
+    /// How it stands
+    #[arg(value_enum)]
+    pub(crate) position: Stands,
+}
+
+/// How a door stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Stands {
+    /// Open
+    Open,
+    /// Closed
+    Closed,
 }
 
 /// `offgate demo`

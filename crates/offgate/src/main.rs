@@ -65,6 +65,11 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
             &what,
             global.format,
         ),
+        Command::Contact(what) => present::contact(
+            &global.settings(Program::Agent, RawServer::default(), None)?,
+            &what,
+            global.format,
+        ),
         Command::Demo(arguments) => {
             demo::run(global.data.as_deref(), global.log.as_deref(), &arguments)
         }

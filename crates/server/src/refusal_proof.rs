@@ -216,6 +216,7 @@ fn doors(
                     lease_seconds,
                 }),
             answers,
+            stood: known.positions.then,
         });
     }
     Ok(doors)

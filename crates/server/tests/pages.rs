@@ -22,6 +22,7 @@ use offgate_core::credential::{
 };
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::{DoorEvent, Happening};
+use offgate_core::door_position::{Position, SaidPosition};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorId, JoinTokenId, OperatorId, PolicyId, ReaderId, SiteId,
@@ -639,7 +640,8 @@ async fn an_end_of_access_says_beforehand_which_doors_may_not_follow_it() {
     let outcome = house.store.execute(id, Actor::ServerCommandLine, command);
     assert!(matches!(outcome.await, Ok(Outcome::Done { .. })));
     let not_told = ", and was not told of this end; if that stays so, it may admit them until";
-    let told = ". It was told of this end, and follows it by its own clock.";
+    let told = ". It was told of this end, and follows it by its own clock; without a clock that it \
+                trusts it refuses them at once.";
     let said = async |words: &str| {
         let mut times = Vec::new();
         for path in ["/".to_owned(), format!("/users/{USER}")] {
@@ -673,6 +675,36 @@ async fn an_end_of_access_says_beforehand_which_doors_may_not_follow_it() {
         let cut_off = usize::from(heard == Heard::Gone);
         assert_eq!(said(told).await, [cut_off; 2], "{heard:?}");
     }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_door_that_stands_open_is_told_beside_everything_it_refuses() {
+    let house = House::new().await;
+    let not_known =
+        "Whether a door stood open then is not known: none has a contact that was heard.";
+    let gone = house.get(&format!("/users/{GONE}")).await;
+    assert!(gone.contains(not_known), "{gone}");
+    let noted = house.store.record_contact(AGENT, Heard::Connected).await;
+    noted.expect("noted");
+    let open = SaidPosition {
+        door: DOOR,
+        position: Position::Open,
+        lasts: Duration::from_secs(3600),
+    };
+    let noted = house.store.record_positions(AGENT, vec![open]).await;
+    noted.expect("noted");
+    let mut different = Vec::new();
+    for (name, path) in [
+        ("deactivated-door-open", format!("/users/{GONE}")),
+        ("doors-open", "/doors".to_owned()),
+        ("door-open", format!("/doors/{DOOR}")),
+    ] {
+        if !House::is_as_it_was(name, &house.get(&path).await) {
+            different.push(name);
+        }
+    }
+    all_as_they_were(&different);
     house.running.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use offgate_core::agent::AgentKey;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::confirmation::{DoorStanding, counted_out};
+use offgate_core::door_position::Position;
 use offgate_core::id::{AgentId, DoorId, StoreId};
 use offgate_core::log_proof::{LogProof, Shows};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
@@ -131,6 +132,8 @@ pub struct ShownDoor {
     pub standing: Standing,
     /// What it answered when it was asked, in the order in which it came.
     pub answers: Vec<ShownAnswer>,
+    /// How it stood when the refusal was decided; none: not known. The store's word.
+    pub stood: Option<Position>,
 }
 
 /// A later entry of the log about the same person.
@@ -459,6 +462,7 @@ fn door(name: &str, bytes: &[u8], of: OfRefusal, cover: &Cover) -> Result<ShownD
         answers: answers
             .map(|word| answered(&door, word, of, cover.root))
             .collect::<Result<_, _>>()?,
+        stood: door.stood,
     })
 }
 

@@ -3,6 +3,7 @@
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use offgate_core::confirmation::DoorStanding;
+use offgate_core::door_position::Position;
 use offgate_core::id::{AgentId, CredentialId, DoorId, UserId};
 use offgate_core::parameters::Timestamp;
 use offgate_core::tree::TreeHash;
@@ -73,6 +74,9 @@ pub struct DoorEvidence {
     pub basis: Option<LimitBasis>,
     /// What it answered, in the order in which it came.
     pub answers: Vec<SignedWord>,
+    /// How it stood when the refusal was decided, as the store noted; none if it has no contact, or
+    /// was not heard.
+    pub stood: Option<Position>,
 }
 
 /// The names. Taken off, nothing else in the file names anybody.
@@ -151,7 +155,7 @@ struct WireBasis {
     lease_seconds: u32,
 }
 
-/// `[door, [[agent, [certificate, …]], …], standing, receipt, basis, [answer, …]]`
+/// `[door, [[agent, [certificate, …]], …], standing, receipt, basis, [answer, …], stood open]`
 #[derive(Encode, Decode)]
 #[cbor(array)]
 struct WireDoor {
@@ -167,6 +171,8 @@ struct WireDoor {
     basis: Option<WireBasis>,
     #[n(5)]
     answers: Vec<WireSigned>,
+    #[n(6)]
+    stood_open: Option<bool>,
 }
 
 /// `[salt, [[door, name], …], person, actor, reason, override reason]`
@@ -335,6 +341,7 @@ impl DoorEvidence {
                 lease_seconds: basis.lease_seconds,
             }),
             answers: self.answers.iter().map(Into::into).collect(),
+            stood_open: self.stood.map(|stood| stood == Position::Open),
         })
     }
 
@@ -357,6 +364,10 @@ impl DoorEvidence {
                 lease_seconds: basis.lease_seconds,
             }),
             answers: read.answers.into_iter().map(Into::into).collect(),
+            stood: read.stood_open.map(|open| match open {
+                true => Position::Open,
+                false => Position::Closed,
+            }),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use offgate_core::confirmation::DoorStanding;
+use offgate_core::door_position::Position;
 use offgate_core::parameters::Timestamp;
 use offgate_core::question::Verdict;
 
@@ -100,6 +101,18 @@ pub fn shows(shown: &Shown, time: impl Fn(Timestamp) -> String) -> Vec<String> {
             }
         ));
     }
+    let known = count(shown, |door| door.stood.is_some());
+    if known > 0 {
+        let open = count(shown, |door| door.stood == Some(Position::Open));
+        told.push(format!(
+            "Of {} the store noted how they stood when it was decided, as their contacts said: {}.",
+            counted(known, "door"),
+            match open {
+                0 => "none stood open".to_owned(),
+                some => format!("{some} STOOD OPEN"),
+            }
+        ));
+    }
     told.push(if shown.is_final() {
         "It is final: every door that counts has been shown to refuse.".to_owned()
     } else {
@@ -165,6 +178,9 @@ pub fn door_sentence(door: &ShownDoor, time: impl Fn(Timestamp) -> String) -> St
                 " Asked about {what} at {at}, it would open for somebody else who has the same."
             ),
         };
+    }
+    if door.stood == Some(Position::Open) {
+        text.push_str(" It STOOD OPEN when this was decided, as its contact said.");
     }
     text
 }

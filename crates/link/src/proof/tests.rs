@@ -3,6 +3,7 @@
 
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::confirmation::DoorStanding;
+use offgate_core::door_position::Position;
 use offgate_core::id::{AgentId, CredentialId, DoorId, StoreId, UserId};
 use offgate_core::log_proof::{LogProof, Shows};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
@@ -148,6 +149,7 @@ fn confirmed(keys: &Authority, number: u8) -> DoorEvidence {
             number,
             21,
         )],
+        stood: None,
     }
 }
 
@@ -699,4 +701,40 @@ proptest! {
     fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(check(&bytes, None).is_err());
     }
+}
+
+#[test]
+fn how_a_door_stood_is_told_where_its_contact_said_it() {
+    let keys = authority(10);
+    let file = |stood: Option<Position>| {
+        let evidence = DoorEvidence {
+            stood,
+            ..confirmed(&keys, 21)
+        };
+        made(&keys, vec![evidence, confirmed(&keys, 22)]).encode()
+    };
+    let time = |at: Timestamp| at.seconds().to_string();
+    let told = |stood: Option<Position>| {
+        let shown = check(&file(stood), None).expect("it holds");
+        assert_eq!(shown.doors[0].stood, stood);
+        assert_eq!(shown.doors[1].stood, None);
+        let door = door_sentence(&shown.doors[0], time);
+        (shows(&shown, time).join(" "), door)
+    };
+    let (all, door) = told(Some(Position::Open));
+    assert!(all.contains("Of 1 door the store noted"), "{all}");
+    assert!(all.contains("1 STOOD OPEN."), "{all}");
+    assert!(
+        door.contains("It STOOD OPEN when this was decided"),
+        "{door}"
+    );
+    let (all, door) = told(Some(Position::Closed));
+    assert!(all.contains("none stood open."), "{all}");
+    assert!(!door.contains("STOOD"), "{door}");
+    let (all, door) = told(None);
+    assert!(!all.contains("stood"), "{all}");
+    assert!(!door.contains("STOOD"), "{door}");
+    // A file from before there was such a field is the same as one that does not know.
+    let field = file(Some(Position::Closed)).len() - file(None).len();
+    assert_eq!(field, 1);
 }

@@ -17,6 +17,7 @@ use super::furniture::{
 };
 use crate::books::Books;
 use crate::exit::Failure;
+use crate::moment::{shown, zone};
 use crate::record::{Record, reference};
 use limits::{Lengthen, OutagesOf};
 
@@ -159,6 +160,11 @@ impl Shown for Door {
             .iter()
             .map(|one| json!({"way": way(one.direction), "id": one.id.to_string()}))
             .collect();
+        let stands = reader.door_stands(self.id)?;
+        let since = match stands {
+            Some(stands) => Some(shown(&zone(reader)?, stands.since)),
+            None => None,
+        };
         Ok(Record::default()
             .with("id", self.id.to_string())
             .with("name", self.name.as_str())
@@ -168,7 +174,9 @@ impl Shown for Door {
             .with("longer_limit", limits::longer(reader, self)?)
             .with("fail_mode", self.fail_mode.name())
             .with("emergency_list", list)
-            .with("readers", readers))
+            .with("readers", readers)
+            .with("stands", stands.map(|stands| stands.position.name()))
+            .with("stands_since", since))
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use offgate_core::door_position::Position;
 use offgate_core::id::{CredentialId, NotAnId, UserId};
 use offgate_core::operator::Role;
 use offgate_core::question::Verdict;
@@ -306,5 +307,6 @@ fn told(
     json!({
         "door": { "id": door.door.to_string(), "name": name }, "state": state,
         "table_revision": revision, "words": door_sentence(door, &time), "answers": answers,
+        "stood": door.stood.map(Position::name),
     })
 }

@@ -208,6 +208,60 @@ fn a_door_says_itself_that_it_refuses() {
 }
 
 #[test]
+fn a_door_that_stands_open_is_told_beside_what_it_refuses() {
+    let house = House::new();
+    let books = &house.installation;
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", &token]));
+    house.wait_for("entrance", "granted");
+    let contact = |what: &[&str]| {
+        let mut command = offgate();
+        command.arg("contact").arg("--data");
+        command.arg(books.data().join("entrance")).args(what);
+        run(&mut command, "")
+    };
+    let noted = contact(&["--door", "front door", "open"]);
+    assert_eq!((noted.code, noted.out.trim()), (0, "noted"), "{noted:?}");
+    let other = contact(&["--door", "Cellar", "open"]);
+    assert_eq!(other.code, 2, "{other:?}");
+    let ajar = contact(&["--door", "Front door", "ajar"]);
+    assert_eq!(ajar.code, 2, "{ajar:?}");
+    wait_until("it is known to stand open", || {
+        books.json(&["door", "show", "Front door"])["stands"] == "open"
+    });
+
+    books.json(&["user", "deactivate", "Yuki Mori"]);
+    let shown = || books.json(&["user", "show", "Yuki Mori"]);
+    let yuki = shown();
+    assert_eq!(
+        (&yuki["doors"][0]["stood"], &yuki["doors"][0]["stands"]),
+        (&"open".into(), &"open".into()),
+        "{yuki}"
+    );
+    let told = "Front door stands open: whoever comes gets in, whatever it refuses.";
+    assert_eq!(yuki["standing_open"], told, "{yuki}");
+    // It refuses them all the same, and closed it is closed: that it stood open stays.
+    house.wait_for("entrance", "refused: deactivated");
+    contact(&["--door", "Front door", "closed"]);
+    wait_until("it is closed", || shown()["doors"][0]["stands"] == "closed");
+    let yuki = shown();
+    assert_eq!(
+        yuki["standing_open"], "Front door stood open then.",
+        "{yuki}"
+    );
+    let file = books.data().join("yuki.proof");
+    let path = file.to_str().expect("a path");
+    books.json(&["proof", "make", "Yuki Mori", "--output", path]);
+    let proof = books.run(&["proof", "verify", path]);
+    assert!(proof.out.contains("It STOOD OPEN when"), "{proof:?}");
+
+    // Cut off, it is not known.
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+    wait_until("it is cut off", || shown()["doors"][0]["stands"].is_null());
+    assert_eq!(shown()["doors"][0]["stood"], "open");
+}
+
+#[test]
 fn another_device_takes_the_place_of_one_that_is_worn_out_or_stolen() {
     let house = House::new();
     let books = &house.installation;

@@ -10,6 +10,8 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
+use offgate_core::calendar::write_time;
+use offgate_core::door_position::{Position, Stands};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::DoorId;
 use offgate_core::longer_limit::in_force;
@@ -54,6 +56,10 @@ pub(crate) struct DoorRow {
     pub(crate) label: &'static str,
     pub(crate) tone: &'static str,
     pub(crate) sentence: String,
+    /// That it stands open.
+    pub(crate) open: Option<String>,
+    /// What its contact says.
+    pub(crate) contact: String,
     pub(crate) alone: String,
     pub(crate) agent: String,
     pub(crate) state: DoorState,
@@ -84,12 +90,26 @@ fn row(
 ) -> Result<DoorRow, StoreError> {
     let state = door_state::of(reader, door, now)?;
     let agent = door_state::agent_of(reader, door)?;
+    let stands = reader.door_stands(door.id)?;
     Ok(DoorRow {
         id: door.id,
         name: door.name.as_str().to_owned(),
         label: state.label(),
         tone: state.tone(),
         sentence: state.sentence(door_state::but(reader, door)?, zone, now),
+        open: stands
+            .filter(|stands| stands.position == Position::Open)
+            .map(|stands| format!("Stands open since {}.", write_time(zone, stands.since, now))),
+        contact: match stands {
+            Some(Stands { position, since }) => {
+                let position = match position {
+                    Position::Open => "open",
+                    Position::Closed => "closed",
+                };
+                format!("{position} since {}.", write_time(zone, since, now))
+            }
+            None => "none is heard. Whether the door stands open is not known.".to_owned(),
+        },
         alone: door_state::works_alone_for(lease(reader, door)?),
         agent: agent.map_or_else(|| "None".to_owned(), |it| it.name.as_str().to_owned()),
         state,

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use offgate_core::confirmation::{DoorStanding, sentence, standing as door_standing};
+use offgate_core::door_position::{self, Position, Positions};
 use offgate_core::ending::{SOON, cut_off};
 use offgate_core::id::UserId;
 use offgate_core::parameters::Timestamp;
@@ -195,20 +196,25 @@ fn deactivated(
             Some(door) => door.name.as_str().to_owned(),
             None => facts.door.to_string(),
         };
-        doors.push((
-            name,
-            facts.door,
-            door_standing(&facts, deactivation.at, now),
-        ));
+        let standing = door_standing(&facts, deactivation.at, now);
+        doors.push((name, facts, standing));
     }
     let named: Vec<(&str, DoorStanding)> = doors
         .iter()
         .map(|(name, _, standing)| (name.as_str(), *standing))
         .collect();
     let sentence = sentence(&named, |at| shown(zone, at));
+    let positions: Vec<(&str, Positions)> = doors
+        .iter()
+        .map(|(name, facts, _)| (name.as_str(), facts.positions))
+        .collect();
+    let open = door_position::sentence(&positions);
     let doors: Vec<Value> = doors
         .iter()
-        .map(|(name, id, standing)| door(reference(id, name), *standing, zone))
+        .map(|(name, facts, standing)| {
+            let named = reference(facts.door, name);
+            door(named, *standing, facts.positions, zone)
+        })
         .collect();
     Ok(record
         .with("deactivated_at", shown(zone, deactivation.at))
@@ -218,10 +224,11 @@ fn deactivated(
             shown(zone, deactivation.employment_ended_at),
         )
         .with("doors", doors)
-        .with("confirmation", sentence))
+        .with("confirmation", sentence)
+        .with("standing_open", open))
 }
 
-fn door(door: Value, standing: DoorStanding, zone: &ZoneName) -> Value {
+fn door(door: Value, standing: DoorStanding, positions: Positions, zone: &ZoneName) -> Value {
     let (state, at) = match standing {
         DoorStanding::Waiting => ("waiting", None),
         DoorStanding::Overdue => ("overdue", None),
@@ -233,7 +240,13 @@ fn door(door: Value, standing: DoorStanding, zone: &ZoneName) -> Value {
         }
         DoorStanding::KeepsLastTable { .. } => ("not confirmed: keeps its last table", None),
     };
-    json!({ "door": door, "state": state, "when": at.map(|at| shown(zone, at)) })
+    let now = positions.now;
+    json!({
+        "door": door, "state": state, "when": at.map(|at| shown(zone, at)),
+        "stood": positions.then.map(Position::name),
+        "stands": now.map(|stands| stands.position.name()),
+        "stands_since": now.map(|stands| shown(zone, stands.since)),
+    })
 }
 
 /// Which people.

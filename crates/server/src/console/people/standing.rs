@@ -3,6 +3,7 @@
 use askama::Template;
 use offgate_core::calendar::{write_full, write_time};
 use offgate_core::confirmation::{DoorStanding, is_settled, sentence, standing};
+use offgate_core::door_position::{self, Positions};
 use offgate_core::id::UserId;
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::ZoneName;
@@ -23,6 +24,8 @@ pub(crate) struct DoorLine {
     pub(crate) label: &'static str,
     pub(crate) tone: &'static str,
     pub(crate) words: String,
+    /// That it stands open, or stood open then.
+    pub(crate) open: Option<String>,
     /// What it said when it was asked.
     pub(crate) asked: Vec<AskedLine>,
     order: u8,
@@ -39,6 +42,8 @@ pub(crate) struct DoorsStanding {
     pub(crate) tone: &'static str,
     pub(crate) doors: Vec<DoorLine>,
     pub(crate) settled: usize,
+    /// Which of them stood open then, or do now, and of which that is not known.
+    pub(crate) open: Option<String>,
     /// Where to ask the doors; none if there is nothing to ask about.
     pub(crate) ask: Option<String>,
     /// How many questions wait for their answers.
@@ -111,6 +116,7 @@ impl DoorsStanding {
     ) -> Result<Self, StoreError> {
         let mut lines = Vec::new();
         let mut standings = Vec::new();
+        let mut positions = Vec::new();
         let said = Said::of(reader, user, change.revision)?;
         for facts in reader.door_facts(user, change.revision)? {
             let door = reader.door(facts.door)?;
@@ -127,6 +133,10 @@ impl DoorsStanding {
                 zone,
                 now,
             );
+            if change.confirms == Confirms::Refuse {
+                line.open = facts.positions.sentence(|at| write_time(zone, at, now));
+                positions.push((name.clone(), facts.positions));
+            }
             line.asked = said.at(facts.door, zone, now);
             if line.asked.iter().any(|asked| asked.tone == "admits") {
                 (line.label, line.tone, line.order) = ("Would open", "danger", 0);
@@ -159,6 +169,10 @@ impl DoorsStanding {
                 (settled, words)
             }
         };
+        let positions: Vec<(&str, Positions)> = positions
+            .iter()
+            .map(|(name, positions)| (name.as_str(), *positions))
+            .collect();
         let refused = reader.refused(user)?;
         let may_be_asked = refused.iter().any(|it| it.revision == change.revision) && all > 0;
         Ok(Self {
@@ -173,6 +187,7 @@ impl DoorsStanding {
             },
             doors: lines,
             settled,
+            open: door_position::sentence(&positions),
             ask: may_be_asked.then(|| format!("/users/{user}/ask")),
             waiting: reader.open_question_count(user, now)?,
         })
@@ -186,6 +201,7 @@ impl DoorsStanding {
             tone: "confirmed",
             doors: Vec::new(),
             settled: 0,
+            open: None,
             ask: None,
             waiting: 0,
         }
@@ -315,6 +331,7 @@ fn line(
         label,
         tone,
         words,
+        open: None,
         asked: Vec::new(),
         order,
     }
