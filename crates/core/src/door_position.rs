@@ -90,7 +90,7 @@ impl Positions {
             None => (None, String::new()),
         };
         match (self.then, now) {
-            (_, Some(Open)) => Some(format!("Stands open since {since}: whoever comes gets in.")),
+            (_, Some(Open)) => Some(format!("Stands open since {since}; whoever comes gets in.")),
             (Some(Open), Some(Closed)) => Some(format!("Stood open then; closed since {since}.")),
             (Some(Open), None) => {
                 Some("Stood open then; whether it still does is not known.".to_owned())
@@ -203,17 +203,17 @@ mod tests {
             (
                 None,
                 Some(Open),
-                Some("Stands open since 8: whoever comes gets in."),
+                Some("Stands open since 8; whoever comes gets in."),
             ),
             (
                 Some(Closed),
                 Some(Open),
-                Some("Stands open since 8: whoever comes gets in."),
+                Some("Stands open since 8; whoever comes gets in."),
             ),
             (
                 Some(Open),
                 Some(Open),
-                Some("Stands open since 8: whoever comes gets in."),
+                Some("Stands open since 8; whoever comes gets in."),
             ),
             (
                 Some(Open),
