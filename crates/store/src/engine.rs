@@ -28,7 +28,7 @@ use offgate_core::tree::TreeHash;
 use crate::alerts::KeptTries;
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Notice, Posted};
-use crate::questions::{NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal};
+use crate::questions::{ConfirmedRefusal, NewAnswer, NewQuestion, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// Which store this is.
@@ -230,7 +230,8 @@ pub trait Ledger: Records<Error = StoreError> {
 
 /// One transaction of an engine.
 pub trait Batch: Ledger {
-    /// Keeps an agent's signed acknowledgement, and confirms what waited for it.
+    /// Keeps an agent's signed acknowledgement, and confirms what waited for it. Says which refusals
+    /// that were, the latest first, at most some thousands.
     ///
     /// # Errors
     /// Here and below: the engine could not do it.
@@ -239,11 +240,7 @@ pub trait Batch: Ledger {
         agent: AgentId,
         receipt: &Receipt,
         now: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// Refusals that an agent has not confirmed, the latest first, at most some thousands.
-    fn waiting_refusals(&self, agent: AgentId) -> Result<Vec<WaitingRefusal>, StoreError>;
-    /// Whether a door has confirmed a refusal.
-    fn is_confirmed(&self, refusal: &WaitingRefusal) -> Result<bool, StoreError>;
+    ) -> Result<Vec<ConfirmedRefusal>, StoreError>;
     /// What somebody holds that must be refused.
     fn refused(&self, user: UserId) -> Result<Vec<RefusedCredential>, StoreError>;
     /// The doors that count for a refusal and have an agent, with that agent.

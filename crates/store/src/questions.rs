@@ -14,9 +14,9 @@ pub struct RefusedCredential {
     pub revision: Revision,
 }
 
-/// A door that has not confirmed a refusal yet.
+/// A refusal that a door has just confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitingRefusal {
+pub struct ConfirmedRefusal {
     /// Of whom.
     pub user: UserId,
     /// By which change.

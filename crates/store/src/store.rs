@@ -246,7 +246,8 @@ impl Store {
         agent: AgentId,
         receipt: Receipt,
     ) -> Result<(), StoreError> {
-        self.note(Job::Acknowledge { agent, receipt }).await
+        let at = self.clock.now();
+        self.note(Job::Acknowledge { agent, receipt, at }).await
     }
 
     /// Has every door that counts asked whether it refuses what somebody holds that must be
@@ -279,7 +280,8 @@ impl Store {
     /// The store could not do it.
     pub async fn record_answer(&self, agent: AgentId, answer: NewAnswer) -> Result<(), StoreError> {
         let answer = Box::new(answer);
-        self.note(Job::Answered { agent, answer }).await
+        let at = self.clock.now();
+        self.note(Job::Answered { agent, answer, at }).await
     }
 
     /// Notes that an agent was heard.

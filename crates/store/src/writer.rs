@@ -27,7 +27,7 @@ use crate::checkpoint::{self, StoreSigner};
 use crate::engine::{Batch, Engine, Forgotten, Heard, Receipt, Verdict, Witnessed};
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Posted};
-use crate::questions::{NewAnswer, NewQuestion, WaitingRefusal};
+use crate::questions::{ConfirmedRefusal, NewAnswer, NewQuestion};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 
 /// How many jobs go into one transaction.
@@ -46,12 +46,16 @@ pub(crate) enum Job {
     Acknowledge {
         agent: AgentId,
         receipt: Receipt,
+        /// When it came. Its turn to be written may come later, behind everybody else's.
+        at: Timestamp,
     },
     /// Ask the doors whether they refuse somebody.
     AskDoors(UserId),
     Answered {
         agent: AgentId,
         answer: Box<NewAnswer>,
+        /// When it came.
+        at: Timestamp,
     },
     Contact {
         agent: AgentId,
@@ -345,25 +349,24 @@ fn perform(
             }
             Ok(Answer::Command(carried.outcome))
         }
-        Job::Acknowledge { agent, receipt } => {
-            let waiting = batch.waiting_refusals(*agent)?;
+        Job::Acknowledge { agent, receipt, at } => {
             let open = if batch.is_chosen(AlertKind::LastDoorConfirmed)? {
                 batch.open_refusals(*agent)?
             } else {
                 Vec::new()
             };
-            batch.acknowledge(*agent, receipt, now)?;
+            let confirmed = batch.acknowledge(*agent, receipt, *at)?;
             for (user, revision) in open {
                 if let Some(alert) = batch.confirmed_everywhere(user, revision)? {
                     alerts::raise(batch, &alert, now, randomness)?;
                 }
             }
-            ask_who_confirmed(batch, *agent, &waiting, randomness, now)?;
+            ask_who_confirmed(batch, *agent, &confirmed, randomness, now)?;
             Ok(Answer::Noted)
         }
         Job::AskDoors(user) => Ok(Answer::Asked(ask_doors(batch, *user, randomness, now)?)),
-        Job::Answered { agent, answer } => {
-            batch.answered(*agent, answer, now)?;
+        Job::Answered { agent, answer, at } => {
+            batch.answered(*agent, answer, *at)?;
             Ok(Answer::Noted)
         }
         Job::Contact { agent, heard } => {
@@ -456,14 +459,11 @@ fn perform(
 fn ask_who_confirmed(
     batch: &mut dyn Batch,
     agent: AgentId,
-    waiting: &[WaitingRefusal],
+    confirmed: &[ConfirmedRefusal],
     randomness: &dyn Randomness,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for refusal in waiting {
-        if !batch.is_confirmed(refusal)? {
-            continue;
-        }
+    for refusal in confirmed {
         let refused = batch.refused(refusal.user)?.into_iter();
         for refused in refused.filter(|refused| refused.revision == refusal.revision) {
             let question = NewQuestion {

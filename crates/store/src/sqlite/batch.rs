@@ -43,7 +43,7 @@ use super::rows::{actor_columns, all, ids, number, one, revision};
 use super::tables;
 use super::{
     activity, alerts, apply, checkpoints, contacts, erasure, log_tree, mail, payload, positions,
-    questions, readmissions, sign_in, users,
+    questions, readmissions, receipts, sign_in, users,
 };
 use crate::alerts::KeptTries;
 use crate::checkpoint;
@@ -53,7 +53,7 @@ use crate::engine::{
 };
 use crate::error::StoreError;
 use crate::outbox::{Attempt, Notice, Posted};
-use crate::questions::{NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal};
+use crate::questions::{ConfirmedRefusal, NewAnswer, NewQuestion, RefusedCredential};
 use crate::sign_in::{LinkPurpose, SecretHash, SignInChange};
 use crate::vault::Keys;
 
@@ -92,21 +92,6 @@ fn subject(subject: Subject) -> (&'static str, Option<[u8; 16]>) {
         Subject::Mail => ("mail", None),
         Subject::Webhook => ("webhook", None),
     }
-}
-
-/// Confirms what waits at an agent's doors (`?1`), in the words of a receipt: revision `?4`,
-/// statement `?5`.
-macro_rules! confirm_sql {
-    ($which:literal) => {
-        concat!(
-            "UPDATE confirmation AS c SET confirmed_at = ?3, receipt = ( \
-             SELECT max(k.number) FROM acknowledgement k JOIN store s \
-             ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
-             WHERE k.agent = ?1 AND k.revision = ?4 AND k.statement = ?5) \
-             WHERE c.agent = ?1 AND c.confirmed_at IS NULL AND ",
-            $which
-        )
-    };
 }
 
 impl SqliteBatch<'_> {
@@ -430,65 +415,8 @@ impl Batch for SqliteBatch<'_> {
         agent: AgentId,
         receipt: &Receipt,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let Receipt {
-            revision,
-            up_to,
-            above,
-            statement,
-            signature,
-        } = receipt;
-        let (revision, up_to) = (number(*revision), number(*up_to));
-        let now = now.microseconds();
-        // One that was sent again, because the connection ended before it was known to have
-        // arrived, is the same receipt.
-        self.run(
-            "INSERT INTO acknowledgement \
-             (agent, epoch_counter, epoch_nonce, revision, received_at, statement, signature) \
-             SELECT ?1, s.epoch_counter, s.epoch_nonce, ?2, ?3, ?4, ?5 FROM store s \
-             WHERE NOT EXISTS (SELECT 1 FROM acknowledgement k WHERE k.agent = ?1 \
-             AND k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
-             AND k.revision = ?2 AND k.statement = ?4)",
-            params![agent.as_bytes(), revision, now, statement, signature],
-        )?;
-        let confirm = |sql, refused: i64| {
-            self.run(
-                sql,
-                params![agent.as_bytes(), refused, now, revision, statement],
-            )
-        };
-        // Both are named, so that the index of what waits is gone along by revision.
-        confirm(
-            confirm_sql!("c.what IN ('refuse', 'admit') AND c.revision <= ?2"),
-            up_to,
-        )?;
-        for refused in above {
-            confirm(
-                confirm_sql!("c.revision = ?2 AND c.what = 'refuse'"),
-                number(*refused),
-            )?;
-        }
-        // The newest settings it has acknowledged, and what came after them, are what it may be
-        // working by.
-        self.run(
-            "DELETE FROM door_version WHERE agent = ?1 AND revision < ( \
-             SELECT max(revision) FROM door_version newest WHERE newest.agent = ?1 \
-             AND newest.door = door_version.door AND newest.revision <= ?2)",
-            params![agent.as_bytes(), up_to],
-        )?;
-        self.run(
-            "UPDATE disagreement SET mended_at = ?3 \
-             WHERE agent = ?1 AND revision <= ?2 AND mended_at IS NULL",
-            params![agent.as_bytes(), up_to, now],
-        )
-    }
-
-    fn waiting_refusals(&self, agent: AgentId) -> Result<Vec<WaitingRefusal>, StoreError> {
-        questions::waiting(self.connection, agent)
-    }
-
-    fn is_confirmed(&self, refusal: &WaitingRefusal) -> Result<bool, StoreError> {
-        questions::is_confirmed(self.connection, refusal)
+    ) -> Result<Vec<ConfirmedRefusal>, StoreError> {
+        receipts::acknowledge(self.connection, agent, receipt, now)
     }
 
     fn refused(&self, user: UserId) -> Result<Vec<RefusedCredential>, StoreError> {

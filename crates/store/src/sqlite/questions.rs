@@ -15,10 +15,8 @@ use rusqlite::{Connection, Row, params};
 use super::read::Rows;
 use super::rows::{all, id, number, one, revision};
 use crate::error::StoreError;
-use crate::questions::{KeptAnswer, NewAnswer, NewQuestion, RefusedCredential, WaitingRefusal};
+use crate::questions::{KeptAnswer, NewAnswer, NewQuestion, RefusedCredential};
 
-/// How many refusals of one agent are asked about when it confirms them.
-const AT_ONCE: usize = 4096;
 /// How many alarming answers are looked at.
 const ALARMING: usize = 100;
 
@@ -32,8 +30,6 @@ macro_rules! answer_columns {
 
 const OPEN_SQL: &str = "SELECT q.id, q.credential, q.door FROM question q \
      WHERE q.agent = ?1 AND q.asked_at > ?2 ORDER BY q.number LIMIT ?3";
-const WAITING_SQL: &str = "SELECT user, revision, door FROM confirmation \
-     WHERE agent = ?1 AND confirmed_at IS NULL AND what = 'refuse' ORDER BY revision DESC LIMIT ?2";
 const ANSWERS_SQL: &str = concat!(
     answer_columns!(),
     "WHERE user = ?1 AND revision = ?2 ORDER BY received_at, door, credential, verdict"
@@ -101,44 +97,6 @@ fn ruled(
         },
     )?;
     Ok(told)
-}
-
-/// Refusals that an agent has not confirmed, the latest first.
-pub(super) fn waiting(
-    connection: &Connection,
-    agent: AgentId,
-) -> Result<Vec<WaitingRefusal>, StoreError> {
-    all(
-        connection,
-        WAITING_SQL,
-        params![agent.as_bytes(), i64::try_from(AT_ONCE).unwrap_or(i64::MAX)],
-        |row| {
-            Ok(WaitingRefusal {
-                user: id!(row, 0, UserId),
-                revision: revision(row.get(1)?),
-                door: id!(row, 2, DoorId),
-            })
-        },
-    )
-}
-
-/// Whether a door has confirmed a refusal.
-pub(super) fn is_confirmed(
-    connection: &Connection,
-    refusal: &WaitingRefusal,
-) -> Result<bool, StoreError> {
-    let found = one(
-        connection,
-        "SELECT 1 FROM confirmation WHERE user = ?1 AND revision = ?2 AND door = ?3 \
-         AND confirmed_at IS NOT NULL",
-        params![
-            refusal.user.as_bytes(),
-            number(refusal.revision),
-            refusal.door.as_bytes()
-        ],
-        |_| Ok(()),
-    )?;
-    Ok(found.is_some())
 }
 
 /// The doors that count for a refusal, and who decides for each now.
@@ -389,7 +347,6 @@ mod tests {
         let connection = schema();
         for (sql, index) in [
             (OPEN_SQL, "sqlite_autoindex_question"),
-            (WAITING_SQL, "confirmation_waiting"),
             (ANSWERS_SQL, "PRIMARY KEY (user=? AND revision=?)"),
             (ADMITS_SQL, "answer_that_admits"),
         ] {
