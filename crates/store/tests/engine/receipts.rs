@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use offgate_core::command::Command;
 use offgate_core::confirmation::{DoorStanding, standing};
 use offgate_core::parameters::{Clock as _, Revision};
-use offgate_store::{Heard, Receipt};
+use offgate_core::ruling::Seal;
+use offgate_store::{Heard, LogSignature, Receipt, SignerFailed, Store, StoreSigner};
 use rusqlite::Connection;
 
 use crate::organisation::*;
@@ -189,4 +193,76 @@ fn a_limit_is_over_when_it_was_counted_out_and_stays_so_until_the_door_confirms(
     assert_eq!(state(), DoorStanding::EndedByLimit { at });
     said(&opened, receipt(refused_at));
     assert!(matches!(state(), DoorStanding::Confirmed { .. }));
+}
+
+/// A log key that is not lent while somebody else has it.
+struct Lent {
+    key: LogKey,
+    taken: Arc<Mutex<()>>,
+    asked: Sender<()>,
+}
+
+impl StoreSigner for Lent {
+    fn sign(&self, statement: &[u8]) -> Result<LogSignature, SignerFailed> {
+        let _ = self.asked.send(());
+        let _mine = self.taken.lock().expect("nobody panicked");
+        self.key.sign(statement)
+    }
+
+    fn seal(&self, statement: &[u8]) -> Seal {
+        self.key.seal(statement)
+    }
+}
+
+#[test]
+fn a_word_counts_from_when_it_came_and_not_from_when_it_was_written() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let furnished = furnished(directory.path(), 12);
+    with_people(&furnished, 2);
+    let refused_at = furnished.done(deactivate(1));
+    let Opened {
+        store,
+        clock,
+        randomness,
+    } = furnished;
+    drop(store);
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    let taken = Arc::new(Mutex::new(()));
+    let signer = Arc::new(Lent {
+        key: LogKey::new(),
+        taken: Arc::clone(&taken),
+        asked,
+    });
+    let store = Store::open(
+        directory.path(),
+        clock.clone(),
+        randomness.clone(),
+        signer.clone(),
+    );
+    let opened = Opened {
+        store: store.expect("a store"),
+        clock,
+        randomness,
+    };
+    while is_asked.try_recv().is_ok() {}
+    let record = opened
+        .store
+        .record_acknowledgement(agent(1), receipt(refused_at));
+    let mut record = std::pin::pin!(record);
+    let came = opened.clock.now();
+    std::thread::scope(|scope| {
+        let busy = taken.lock().expect("nobody panicked");
+        scope.spawn(|| opened.done(deactivate(2)));
+        is_asked.recv().expect("whoever writes waits for the key");
+        // It comes now, and has to wait for a minute.
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(record.as_mut().poll(&mut context).is_pending());
+        opened.clock.0.fetch_add(60 * SECOND, Ordering::SeqCst);
+        drop(busy);
+    });
+    tokio_runtime().block_on(record).expect("recorded");
+    assert_eq!(
+        standing_of(&opened, 1, refused_at),
+        DoorStanding::Confirmed { at: came }
+    );
 }
