@@ -3,6 +3,7 @@
 
 use offgate_agent::reader::At;
 use offgate_core::credential::CredentialKind;
+use offgate_core::door_position::Position;
 use offgate_core::place::Direction;
 
 use super::people::PEOPLE;
@@ -21,8 +22,13 @@ const PASSAGES: [(&str, &str, Direction); 9] = [
     ("Chen", "Front door", Direction::Out),
 ];
 
-/// Lets them come.
+/// Shuts the doors, and lets them come.
 pub(super) async fn pass(stations: &[Station]) {
+    for station in stations {
+        for door in station.doors {
+            station.move_leaf(door, Position::Closed).await;
+        }
+    }
     for (name, door, direction) in PASSAGES {
         let station = stations
             .iter()

@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use offgate_agent::reader::{Answer, At, Light};
 use offgate_agent::status::{LinkState, Status};
 use offgate_core::credential::CredentialKind;
+use offgate_core::door_position::Position;
 use offgate_core::place::Direction;
 use serde::Deserialize;
 use serde_json::json;
@@ -56,6 +57,7 @@ pub(super) fn router(stations: Stations, stop: CancellationToken) -> Router {
         .route("/demo/doors/live", get(live))
         .route("/demo/doors.css", get(style))
         .route("/demo/doors/{door}/present", post(present))
+        .route("/demo/doors/{door}/contact", post(contact))
         .route("/demo/doors/{door}/wire", post(wire))
         .route("/demo/doors/{door}/kill", post(kill))
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
@@ -82,6 +84,8 @@ struct Door {
     agent: &'static str,
     has_way_out: bool,
     cut: bool,
+    /// Whether its contact says that it stands open.
+    open: bool,
     state: State,
     /// Other doors of the same agent: what is done to one is done to all.
     shares_with: Vec<&'static str>,
@@ -142,6 +146,7 @@ async fn show(Shared(page): Shared<Page>) -> Response {
             agent: station.name,
             has_way_out: ways.contains(&Direction::Out),
             cut: station.wire() == Wire::Cut,
+            open: station.stands(name) == Some(Position::Open),
             state: state(station.wire(), station.status().await),
             shares_with: others.copied().collect(),
             kind: passage.as_ref().map_or("pin", |it| it.kind.name()),
@@ -333,6 +338,35 @@ async fn present(
             held.value,
         )
         .await;
+    back_to(number)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Leaf {
+    position: LeafPosition,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LeafPosition {
+    Open,
+    Closed,
+}
+
+async fn contact(
+    Shared(page): Shared<Page>,
+    Path(number): Path<usize>,
+    Form(leaf): Form<Leaf>,
+) -> Response {
+    let Some((station, name)) = find(&page.stations, number) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let position = match leaf.position {
+        LeafPosition::Open => Position::Open,
+        LeafPosition::Closed => Position::Closed,
+    };
+    station.move_leaf(name, position).await;
     back_to(number)
 }
 

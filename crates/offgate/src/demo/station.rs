@@ -9,6 +9,7 @@ use offgate_agent::reader::simulated::{self, PresentError};
 use offgate_agent::reader::{Answer, At};
 use offgate_agent::status::Status;
 use offgate_core::credential::CredentialKind;
+use offgate_core::door_position::Position;
 use offgate_core::place::Direction;
 
 use super::process::AgentProcess;
@@ -41,6 +42,8 @@ pub(super) struct Station {
     process: tokio::sync::Mutex<Option<AgentProcess>>,
     switch: Switch,
     passages: Mutex<BTreeMap<String, Passage>>,
+    /// What the contact of each door said last.
+    positions: Mutex<BTreeMap<String, Position>>,
 }
 
 impl Station {
@@ -58,6 +61,7 @@ impl Station {
             process: tokio::sync::Mutex::new(Some(process)),
             switch,
             passages: Mutex::default(),
+            positions: Mutex::default(),
         }
     }
 
@@ -103,6 +107,27 @@ impl Station {
         self.passages().get(door).cloned()
     }
 
+    /// Opens or closes one of its doors. An agent that is not running just now does not learn of it.
+    pub(super) async fn move_leaf(&self, door: &str, position: Position) {
+        let (data, name) = (self.data.clone(), door.to_owned());
+        let said =
+            tokio::task::spawn_blocking(move || simulated::contact(&data, &name, position)).await;
+        if let Ok(Ok(())) = said {
+            self.positions().insert(door.to_owned(), position);
+        }
+    }
+
+    /// How a door stands; none if its contact has not said.
+    pub(super) fn stands(&self, door: &str) -> Option<Position> {
+        self.positions().get(door).copied()
+    }
+
+    fn positions(&self) -> MutexGuard<'_, BTreeMap<String, Position>> {
+        self.positions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn passages(&self) -> MutexGuard<'_, BTreeMap<String, Passage>> {
         // A panic while a passage is noted leaves the others as good as they were.
         self.passages.lock().unwrap_or_else(PoisonError::into_inner)
@@ -129,6 +154,8 @@ impl Station {
 
     /// Kills its process, as a power cut would, and starts it again.
     pub(super) async fn kill_and_restart(&self) -> std::io::Result<()> {
+        // Whoever starts knows of no door until its contact says something.
+        self.positions().clear();
         match &mut *self.process.lock().await {
             Some(process) => process.kill_and_restart().await,
             None => Ok(()),

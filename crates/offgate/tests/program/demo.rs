@@ -159,6 +159,11 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
             "",
         )
     };
+    wait_until("every contact is heard", || {
+        let doors = books(&["door", "list"]).json();
+        let doors = doors["items"].as_array().expect("doors").clone();
+        doors.iter().all(|door| door["stands"] == "closed")
+    });
     post(&host, "/demo/doors/3/wire", "wire=cut");
     assert!(get(&host, "/demo/doors").contains("It works on its own for another"));
     assert_eq!(books(&["user", "deactivate", "Amara Okafor"]).code, 0);
@@ -172,6 +177,24 @@ fn it_does_what_it_prints_and_nothing_is_left_when_it_ends() {
         said.starts_with("Confirmed by 3 of 4 doors. Server room has not answered since")
             && said.contains("may still open for them until")
     });
+    let open = || {
+        books(&["user", "show", "Amara Okafor"]).json()["standing_open"]
+            .as_str()
+            .map(str::to_owned)
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        open(),
+        "Whether 1 of the 4 doors stood open then is not known; the others did not."
+    );
+    let propped = post(&host, "/demo/doors/0/contact", "position=open");
+    assert!(propped.starts_with("HTTP/1.1 303"), "{propped}");
+    wait_until("the door that was propped open is told", || {
+        open().starts_with("Front door stands open: ")
+    });
+    assert!(get(&host, "/demo/doors").contains("It stands open."));
+    post(&host, "/demo/doors/0/contact", "position=closed");
+    wait_until("it is closed again", || open().starts_with("Whether 1 of"));
     assert!(typed(&tries[0]).out.starts_with("refused: deactivated"));
     assert!(
         typed(&tries[1]).out.starts_with("granted"),
