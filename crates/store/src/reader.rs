@@ -49,7 +49,7 @@ use crate::sign_in::{LinkPurpose, SecretHash, Session};
 use crate::sqlite::{
     DATABASE_FILE, EndedLimit, Rows, Sqlite, activity, alerts, audit, checkpoints, contacts,
     erasure, evidence, exposed_pins, log_tree, longer_limits, mail, outages, positions, questions,
-    restores, sign_in, speed, table_check, tables, users,
+    receipts, restores, sign_in, speed, table_check, tables, users,
 };
 use crate::store::Readers;
 use crate::users::{AwaitingErasure, LastSeen, Pending, UserCounts, UserPage, UserQuery};
@@ -565,7 +565,7 @@ impl Reader {
 
     /// The last revision an agent has acknowledged.
     pub fn acknowledged(&self, agent: AgentId) -> Result<Option<Revision>, StoreError> {
-        self.with(|rows| tables::acknowledged(rows.connection, agent))
+        self.with(|rows| receipts::acknowledged(rows.connection, agent))
     }
 
     /// The session with this token, unless it is over.

@@ -432,7 +432,12 @@ impl Batch for SqliteBatch<'_> {
     }
 
     fn ask(&mut self, question: &NewQuestion, now: Timestamp) -> Result<bool, StoreError> {
-        questions::ask(self.connection, question, now)
+        questions::ask(
+            self.connection,
+            &mut self.held_over.questions,
+            question,
+            now,
+        )
     }
 
     fn answered(
@@ -613,7 +618,7 @@ impl Batch for SqliteBatch<'_> {
     ) -> Result<(), StoreError> {
         let (what, revision) = match disagreement {
             Disagreement::Another(revision) => ("another", Some(revision)),
-            Disagreement::Missing => ("missing", tables::acknowledged(self.connection, agent)?),
+            Disagreement::Missing => ("missing", receipts::acknowledged(self.connection, agent)?),
         };
         let Some(revision) = revision else {
             return Ok(());

@@ -10,6 +10,7 @@ use offgate_core::id::AgentId;
 use offgate_core::parameters::{Boot, Clock, Timestamp, Uptime};
 use rusqlite::{Connection, Params, params};
 
+use super::receipts::acknowledged_sql;
 use super::rows::{instant, one};
 use super::{outages, positions};
 use crate::engine::Heard;
@@ -63,11 +64,12 @@ pub(super) fn heard(
     // it may not have arrived, and the door works by settings that are not on record.
     run(
         connection,
-        "UPDATE contact SET renewed_at = ?2, renewed_boot = ?3, renewed_since_boot = ?4 \
-         WHERE agent = ?1 AND NOT EXISTS (SELECT 1 FROM restore WHERE revision > coalesce( \
-         (SELECT max(k.revision) FROM acknowledgement k JOIN store s \
-         ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
-         WHERE k.agent = ?1), 0))",
+        concat!(
+            "UPDATE contact SET renewed_at = ?2, renewed_boot = ?3, renewed_since_boot = ?4 \
+             WHERE agent = ?1 AND NOT EXISTS (SELECT 1 FROM restore WHERE revision > coalesce(",
+            acknowledged_sql!("?1"),
+            ", 0))"
+        ),
         params![agent.as_bytes(), now, boot, since],
     )?;
     // Of what was refused while no lease of it was known, an instant can be named now. One that was

@@ -8,6 +8,7 @@ use offgate_core::user::UserRecord;
 use rusqlite::{Connection, named_params, params};
 
 use super::read::Rows;
+use super::receipts::acknowledged_sql;
 use super::rows::{all, id, one};
 use crate::error::StoreError;
 use crate::exposed_pins::{
@@ -18,13 +19,13 @@ use crate::exposed_pins::{
 /// until it has acknowledged that; what was added after its revocation never came to it.
 macro_rules! known_pins {
     () => {
-        "FROM agent a CROSS JOIN agent_entry e ON e.agent = a.id AND e.kind = :kind \
-         CROSS JOIN credential c ON c.user = e.id AND c.kind = 'pin' \
-         WHERE a.id = :agent AND (e.encoded IS NOT NULL OR e.revision > \
-         coalesce((SELECT max(revision) FROM acknowledgement k JOIN store s \
-         ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
-         WHERE k.agent = :agent), 0)) \
-         AND (a.revoked_at IS NULL OR c.added_at <= a.revoked_at)"
+        concat!(
+            "FROM agent a CROSS JOIN agent_entry e ON e.agent = a.id AND e.kind = :kind \
+             CROSS JOIN credential c ON c.user = e.id AND c.kind = 'pin' \
+             WHERE a.id = :agent AND (e.encoded IS NOT NULL OR e.revision > coalesce(",
+            acknowledged_sql!(":agent"),
+            ", 0)) AND (a.revoked_at IS NULL OR c.added_at <= a.revoked_at)"
+        )
     };
 }
 

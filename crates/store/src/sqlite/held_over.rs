@@ -10,6 +10,7 @@ use offgate_core::table::compile::Places;
 use offgate_core::tree::Peaks;
 use rusqlite::Connection;
 
+use super::questions::AtMost;
 use super::rows::one;
 use crate::error::StoreError;
 
@@ -22,6 +23,8 @@ pub(super) struct HeldOver {
     pub(super) signed: Option<Peaks>,
     /// The doors and the policies with the doors that they name.
     pub(super) places: Option<Arc<Places>>,
+    /// How many questions wait for their answers.
+    pub(super) questions: AtMost,
     /// When commands of long ago were last forgotten, in microseconds. That is so whoever wrote since.
     pub(super) forgot_commands: Option<i64>,
 }

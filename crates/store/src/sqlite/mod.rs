@@ -30,7 +30,7 @@ pub(crate) mod purpose;
 pub(crate) mod questions;
 mod read;
 mod readmissions;
-mod receipts;
+pub(crate) mod receipts;
 pub(crate) mod restores;
 mod rows;
 pub(crate) mod sign_in;

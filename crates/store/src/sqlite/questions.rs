@@ -114,9 +114,26 @@ pub(super) fn doors(
     )
 }
 
+/// How many questions there are at most, where that is known: some may have been answered since, or
+/// have gone with their credential. To count them for each that is put would cost the more the more
+/// there are; they are counted when there could be too many.
+pub(super) type AtMost = Option<usize>;
+
+/// Whether there is room for one more.
+fn has_room(connection: &Connection, known: &mut AtMost) -> Result<bool, StoreError> {
+    if known.is_none_or(|at_most| at_most >= OPEN_LIMIT) {
+        let counted = one(connection, "SELECT count(*) FROM question", [], |row| {
+            Ok(row.get::<_, i64>(0)?)
+        })?;
+        *known = counted.map(|counted| usize::try_from(counted).unwrap_or(OPEN_LIMIT));
+    }
+    Ok(known.is_some_and(|at_most| at_most < OPEN_LIMIT))
+}
+
 /// Puts a question, unless the same one is open or too many are. Says whether it waits now.
 pub(super) fn ask(
     connection: &Connection,
+    known: &mut AtMost,
     question: &NewQuestion,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
@@ -125,21 +142,28 @@ pub(super) fn ask(
         Ok::<_, StoreError>(connection.prepare_cached(sql)?.execute(parameters)?)
     };
     run("DELETE FROM question WHERE asked_at <= ?1", &[&oldest])?;
-    run(
-        "INSERT INTO question (id, agent, door, user, credential, revision, asked_at) \
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT count(*) FROM question) < ?8 \
-         ON CONFLICT (agent, door, credential, revision) DO NOTHING",
-        &[
-            question.id.as_bytes(),
-            question.agent.as_bytes(),
-            question.door.as_bytes(),
-            question.user.as_bytes(),
-            question.refused.credential.as_bytes(),
-            &number(question.refused.revision),
-            &now.microseconds(),
-            &i64::try_from(OPEN_LIMIT).unwrap_or(i64::MAX),
-        ],
-    )?;
+    let put = if has_room(connection, known)? {
+        run(
+            "INSERT INTO question (id, agent, door, user, credential, revision, asked_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT (agent, door, credential, revision) DO NOTHING",
+            &[
+                question.id.as_bytes(),
+                question.agent.as_bytes(),
+                question.door.as_bytes(),
+                question.user.as_bytes(),
+                question.refused.credential.as_bytes(),
+                &number(question.refused.revision),
+                &now.microseconds(),
+            ],
+        )?
+    } else {
+        0
+    };
+    *known = known.map(|at_most| at_most + put);
+    if put == 1 {
+        return Ok(true);
+    }
     let waits = one(
         connection,
         "SELECT 1 FROM question WHERE agent = ?1 AND door = ?2 AND credential = ?3 \
@@ -341,6 +365,32 @@ fn answer(row: &Row<'_>) -> Result<KeptAnswer, StoreError> {
 mod tests {
     use super::super::plans::{plan, schema};
     use super::*;
+
+    #[test]
+    fn questions_are_counted_when_there_could_be_too_many() {
+        let connection = schema();
+        connection
+            .execute(
+                "WITH RECURSIVE some (number) AS \
+                 (SELECT 1 UNION ALL SELECT number + 1 FROM some WHERE number < ?1) \
+                 INSERT INTO question (id, agent, door, user, credential, revision, asked_at) \
+                 SELECT randomblob(16), x'01', x'02', x'03', x'04', number, 0 FROM some",
+                [i64::try_from(OPEN_LIMIT).expect("a number")],
+            )
+            .expect("questions");
+        let mut known = None;
+        assert!(!has_room(&connection, &mut known).expect("counted"));
+        assert_eq!(known, Some(OPEN_LIMIT));
+        connection
+            .execute("DELETE FROM question WHERE revision = 1", [])
+            .expect("answered");
+        assert!(has_room(&connection, &mut known).expect("counted again"));
+        assert_eq!(known, Some(OPEN_LIMIT - 1));
+        // As long as there cannot be too many, nothing is counted.
+        let mut few = Some(1);
+        assert!(has_room(&connection, &mut few).expect("known"));
+        assert_eq!(few, Some(1));
+    }
 
     #[test]
     fn what_is_looked_up_at_every_change_is_found_by_index() {

@@ -26,6 +26,37 @@ const UP_TO_SQL: &str = "SELECT user, revision, door FROM confirmation \
 const ABOVE_SQL: &str = "SELECT user, revision, door FROM confirmation \
      WHERE agent = ?1 AND confirmed_at IS NULL AND what = 'refuse' AND revision = ?2 LIMIT ?3";
 
+/// The last revision of this epoch that an agent, named by a parameter, has acknowledged; null if there
+/// is none. The epoch is asked for as two values, so that it is one step in the index and not a walk
+/// through all that the agent ever said.
+macro_rules! acknowledged_sql {
+    ($agent:literal) => {
+        concat!(
+            "(SELECT max(k.revision) FROM acknowledgement k WHERE k.agent = ",
+            $agent,
+            " AND k.epoch_counter = (SELECT epoch_counter FROM store) \
+             AND k.epoch_nonce = (SELECT epoch_nonce FROM store))"
+        )
+    };
+}
+pub(super) use acknowledged_sql;
+
+const ACKNOWLEDGED_SQL: &str = concat!("SELECT ", acknowledged_sql!("?1"));
+
+/// The last revision of this epoch that an agent has acknowledged.
+pub(crate) fn acknowledged(
+    connection: &Connection,
+    agent: AgentId,
+) -> Result<Option<Revision>, StoreError> {
+    let last = one(
+        connection,
+        ACKNOWLEDGED_SQL,
+        params![agent.as_bytes()],
+        |row| Ok(row.get::<_, Option<i64>>(0)?),
+    )?;
+    Ok(last.flatten().map(revision))
+}
+
 fn run(
     connection: &Connection,
     sql: &'static str,
@@ -185,6 +216,18 @@ fn limit() -> i64 {
 mod tests {
     use super::super::plans::{plan, schema};
     use super::*;
+
+    #[test]
+    fn the_last_receipt_is_one_step_in_the_index() {
+        let plan = plan(&schema(), ACKNOWLEDGED_SQL);
+        assert!(
+            plan.contains(
+                "SEARCH k USING COVERING INDEX acknowledgement_by_agent \
+                 (agent=? AND epoch_counter=? AND epoch_nonce=?)"
+            ),
+            "{plan}"
+        );
+    }
 
     #[test]
     fn a_receipt_is_found_again_by_index() {

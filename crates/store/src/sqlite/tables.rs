@@ -211,22 +211,6 @@ pub(crate) fn door_versions(
     )
 }
 
-/// The last revision of this epoch that an agent has acknowledged.
-pub(crate) fn acknowledged(
-    connection: &Connection,
-    agent: AgentId,
-) -> Result<Option<Revision>, StoreError> {
-    let last = one(
-        connection,
-        "SELECT max(k.revision) FROM acknowledgement k JOIN store s \
-         ON k.epoch_counter = s.epoch_counter AND k.epoch_nonce = s.epoch_nonce \
-         WHERE k.agent = ?1",
-        params![agent.as_bytes()],
-        |row| Ok(row.get::<_, Option<i64>>(0)?),
-    )?;
-    Ok(last.flatten().map(revision))
-}
-
 /// What the engine finds wrong with its files.
 pub(crate) fn damage(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let lines = all(connection, "PRAGMA integrity_check(100)", [], |row| {
