@@ -369,6 +369,10 @@ mod tests {
     #[test]
     fn questions_are_counted_when_there_could_be_too_many() {
         let connection = schema();
+        // Whom and what they are about is of no matter here.
+        connection
+            .pragma_update(None, "foreign_keys", false)
+            .expect("a setting");
         connection
             .execute(
                 "WITH RECURSIVE some (number) AS \
