@@ -2,7 +2,7 @@
 //! committed and synced, answered.
 //!
 //! Two yardsticks: the disk itself (overwrite 4 KiB in a preallocated file and sync it), and the
-//! same store with one transaction for each of 64 callers, who wait for one another. Beside the first
+//! same store with one transaction for each of 64 callers, who wait for one another. Beside both
 //! stands a bare database that changes as many pages and does nothing else: what no rule can save.
 
 use std::cell::Cell;
@@ -27,6 +27,7 @@ const AMONG: usize = 40;
 
 const DISK: &str = "overwrite of 4 KiB and fdatasync";
 const PAGES: &str = "transactions of a bare database with as many pages";
+const PAGES_TOGETHER: &str = "64 at once in a transaction of that bare database";
 const ONE: &str = "deactivations by one caller";
 const TOGETHER: &str = "deactivations by 64 callers at once";
 const APART: &str = "the same, one transaction each";
@@ -119,6 +120,12 @@ pub(crate) fn run() -> anyhow::Result<Report> {
                     goal: 8.0,
                     aim: 12.0,
                 },
+            ),
+            ratio(
+                "64 at once in a transaction of a bare database beside one each",
+                PAGES_TOGETHER,
+                PAGES,
+                Bound::Open,
             ),
             ratio(
                 "their 99th percentile",
@@ -214,7 +221,10 @@ struct Pages {
 
 impl Pages {
     /// How many a deactivation at one door changes, by the frames of the write-ahead log.
-    const TOUCHED: i64 = 24;
+    const TOUCHED: usize = 24;
+    /// How many each changes of 64 in one transaction, by the same: what several of them change is
+    /// written once.
+    const TOUCHED_TOGETHER: usize = 10;
     /// As large as the store here.
     const ROWS: i64 = 5_000;
 
@@ -240,18 +250,29 @@ impl Pages {
 
     fn measure(&mut self, round: &mut Round) -> anyhow::Result<()> {
         let begun = Instant::now();
-        for turn in 0..ALONE {
-            let transaction = self.database.transaction()?;
-            for _ in 0..Self::TOUCHED {
-                // Far from the last one, and never the same in one transaction.
-                self.next = (self.next + 1_117) % Self::ROWS;
-                transaction
-                    .prepare_cached("UPDATE page SET content = ?2 WHERE number = ?1")?
-                    .execute(params![self.next, [turn as u8; 3_900]])?;
-            }
-            transaction.commit()?;
+        for _ in 0..ALONE {
+            self.change(Self::TOUCHED)?;
         }
         round.record(PAGES, Unit::PerSecond, rate(ALONE, begun));
+        let begun = Instant::now();
+        for _ in 0..AMONG {
+            self.change(CALLERS * Self::TOUCHED_TOGETHER)?;
+        }
+        let rate = rate(CALLERS * AMONG, begun);
+        round.record(PAGES_TOGETHER, Unit::PerSecond, rate);
         Ok(())
+    }
+
+    /// Changes so many pages in one transaction.
+    fn change(&mut self, pages: usize) -> anyhow::Result<()> {
+        let transaction = self.database.transaction()?;
+        for _ in 0..pages {
+            // Far from the last one, and never the same in one transaction.
+            self.next = (self.next + 1_117) % Self::ROWS;
+            transaction
+                .prepare_cached("UPDATE page SET content = ?2 WHERE number = ?1")?
+                .execute(params![self.next, [self.next as u8; 3_900]])?;
+        }
+        Ok(transaction.commit()?)
     }
 }
