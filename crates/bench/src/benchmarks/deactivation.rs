@@ -216,6 +216,7 @@ impl Disk {
 struct Pages {
     database: Connection,
     next: i64,
+    turn: u8,
     _directory: tempfile::TempDir,
 }
 
@@ -244,6 +245,7 @@ impl Pages {
         Ok(Self {
             database,
             next: 0,
+            turn: 0,
             _directory: directory,
         })
     }
@@ -266,12 +268,14 @@ impl Pages {
     /// Changes so many pages in one transaction.
     fn change(&mut self, pages: usize) -> anyhow::Result<()> {
         let transaction = self.database.transaction()?;
+        // A page that stays as it was is not written.
+        self.turn = self.turn.wrapping_add(1);
         for _ in 0..pages {
             // Far from the last one, and never the same in one transaction.
             self.next = (self.next + 1_117) % Self::ROWS;
             transaction
                 .prepare_cached("UPDATE page SET content = ?2 WHERE number = ?1")?
-                .execute(params![self.next, [self.next as u8; 3_900]])?;
+                .execute(params![self.next, [self.turn; 3_900]])?;
         }
         Ok(transaction.commit()?)
     }
