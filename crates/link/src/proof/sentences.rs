@@ -105,8 +105,8 @@ pub fn shows(shown: &Shown, time: impl Fn(Timestamp) -> String) -> Vec<String> {
     if known > 0 {
         let open = count(shown, |door| door.stood == Some(Position::Open));
         told.push(format!(
-            "Of {} the store noted how they stood when it was decided, as their contacts said: {}.",
-            counted(known, "door"),
+            "The contacts of {known} of {} told the store how they stood when it was decided: {}.",
+            counted(shown.doors.len(), "door"),
             match open {
                 0 => "none stood open".to_owned(),
                 some => format!("{some} STOOD OPEN"),

@@ -722,7 +722,10 @@ fn how_a_door_stood_is_told_where_its_contact_said_it() {
         (shows(&shown, time).join(" "), door)
     };
     let (all, door) = told(Some(Position::Open));
-    assert!(all.contains("Of 1 door the store noted"), "{all}");
+    assert!(
+        all.contains("The contacts of 1 of 2 doors told the store"),
+        "{all}"
+    );
     assert!(all.contains("1 STOOD OPEN."), "{all}");
     assert!(
         door.contains("It STOOD OPEN when this was decided"),
