@@ -63,7 +63,7 @@ impl Served {
     }
 
     /// Waits until so many doors have confirmed a change, as every page then says. Says when the
-    /// last of their acknowledgements reached the writer, and when it was on record.
+    /// last of their acknowledgements came to the store, and when it was on record.
     pub(crate) fn confirmed(
         &self,
         user: UserId,
@@ -145,7 +145,7 @@ impl Drop for Served {
 /// When doors had confirmed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Confirmed {
-    /// When the last acknowledgement was with the one thread that writes.
+    /// When the last acknowledgement had been verified and came to the store, to be written.
     pub(crate) arrived: Instant,
     /// When it was committed and seen by somebody who reads.
     pub(crate) on_record: Instant,
