@@ -11,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use offgate_core::calendar::write_time;
-use offgate_core::door_position::{Position, Stands};
+use offgate_core::door_position::{Positions, Stands};
 use offgate_core::fail_mode::FailMode;
 use offgate_core::id::DoorId;
 use offgate_core::longer_limit::in_force;
@@ -97,16 +97,15 @@ fn row(
         label: state.label(),
         tone: state.tone(),
         sentence: state.sentence(door_state::but(reader, door)?, zone, now),
-        open: stands
-            .filter(|stands| stands.position == Position::Open)
-            .map(|stands| format!("Stands open since {}.", write_time(zone, stands.since, now))),
+        open: Positions {
+            then: None,
+            now: stands,
+        }
+        .sentence(|at| write_time(zone, at, now)),
         contact: match stands {
             Some(Stands { position, since }) => {
-                let position = match position {
-                    Position::Open => "open",
-                    Position::Closed => "closed",
-                };
-                format!("{position} since {}.", write_time(zone, since, now))
+                let (position, since) = (position.name(), write_time(zone, since, now));
+                format!("{position} since {since}.")
             }
             None => "none is heard. Whether the door stands open is not known.".to_owned(),
         },

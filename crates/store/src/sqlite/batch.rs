@@ -391,12 +391,15 @@ impl Ledger for SqliteBatch<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO confirmation (user, revision, door, agent, what, decided_at, connected, \
-             renewed_at, renewed_boot, renewed_since_boot, position) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(k.connected, 0), \
-             k.renewed_at, k.renewed_boot, k.renewed_since_boot, p.position \
-             FROM (SELECT 1) LEFT JOIN contact k ON k.agent = ?4 \
-             LEFT JOIN door_position p ON p.door = ?3 AND p.agent = k.agent AND k.connected = 1",
+            concat!(
+                "INSERT INTO confirmation (user, revision, door, agent, what, decided_at, \
+                 connected, renewed_at, renewed_boot, renewed_since_boot, position) \
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(k.connected, 0), \
+                 k.renewed_at, k.renewed_boot, k.renewed_since_boot, p.position \
+                 FROM (SELECT 1) LEFT JOIN contact k ON k.agent = ?4 \
+                 LEFT JOIN door d ON d.id = ?3 ",
+                positions::position_join!()
+            ),
             params![
                 user.as_bytes(),
                 number(revision),
