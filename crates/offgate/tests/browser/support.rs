@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
@@ -322,10 +323,17 @@ impl Browser {
             .expect("an answer")
     }
 
-    /// Presses keys, wherever the focus is.
+    /// Presses keys, wherever the focus is: the keyboard's, because keys that are sent to an element
+    /// focus it first, and never leave a field that has several parts.
     pub(crate) async fn keys(&self, keys: &str) {
-        let focus = self.client.active_element().await.expect("a focus");
-        focus.send_keys(keys).await.expect("pressed");
+        let keyboard = KeyActions::new("keyboard".to_owned());
+        let pressed = keys.chars().fold(keyboard, |pressed, value| {
+            pressed
+                .then(KeyAction::Down { value })
+                .then(KeyAction::Up { value })
+        });
+        let client = &self.client;
+        client.perform_actions(pressed).await.expect("pressed");
     }
 
     /// What has the focus, by its text.
