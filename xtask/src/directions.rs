@@ -58,7 +58,13 @@ const MUST_NOT_KNOW: [(&str, &[&str]); 5] = [
     (
         "offgate-core",
         &[
-            "tokio", "rusqlite", "axum", "hyper", "rustls", "ring", "serde",
+            "tokio",
+            "rusqlite",
+            "axum",
+            "hyper",
+            "rustls",
+            "aws-lc-rs",
+            "serde",
         ],
     ),
     ("offgate-store", &["axum", "hyper", "rustls", "askama"]),

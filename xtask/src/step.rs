@@ -28,7 +28,7 @@ pub(crate) fn workspace() -> &'static Path {
 /// Cargo itself, in the folder of the workspace.
 ///
 /// `cargo run` tells this program about the package `xtask` through the environment, and build
-/// scripts that look at those variables (ring's does) would run again after every direct use of
+/// scripts that look at those variables would run again after every direct use of
 /// cargo. So they are not passed on.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);

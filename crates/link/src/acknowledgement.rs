@@ -3,12 +3,12 @@
 //! Every signature covers a kind, a version and the bytes as sent, so that nothing signed for one
 //! purpose can be shown for another.
 
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use minicbor::{Decode, Encode};
 use offgate_core::agent::AgentKey;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::parameters::{Epoch, Revision};
 use offgate_core::table::entry::TableHash;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 use crate::message::{Bytes16, Bytes32, WireEpoch};
 

@@ -56,7 +56,7 @@ pub(crate) fn follow(
     let own = EndEntityCert::try_from(own).map_err(|_| NotVouchedFor::Certificate)?;
     let path = own
         .verify_for_usage(
-            &[webpki::ring::ED25519],
+            &[webpki::aws_lc_rs::ED25519],
             &root,
             above,
             always(),

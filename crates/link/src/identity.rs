@@ -309,7 +309,7 @@ fn leaf(
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 pub(crate) const fn always() -> UnixTime {

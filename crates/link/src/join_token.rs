@@ -13,7 +13,7 @@ impl RootFingerprint {
     /// The fingerprint of a certificate.
     #[must_use]
     pub fn of(certificate: &[u8]) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest.as_ref());
         Self(fingerprint)

@@ -4,7 +4,7 @@
 //! root) that the key is the log's. A certificate of an agent or of the link never passes for it,
 //! nor this one for theirs: each says what it is for.
 
-use ring::signature::{ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use rustls::pki_types::{CertificateDer, ServerName};
 use webpki::KeyUsage;
 

@@ -7,6 +7,7 @@
 //! with the question, so that what is kept of an answer does not tell how the agent knew the
 //! credential.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use minicbor::{Decode, Encode};
 use offgate_core::agent::AgentKey;
 use offgate_core::credential::CredentialKind;
@@ -16,7 +17,6 @@ use offgate_core::place::Direction;
 use offgate_core::question::{Answer, Question, Said};
 use offgate_core::table::admission::{ClockTrust, Reason, Sought};
 use offgate_core::table::entry::{CredentialHash, TableHash};
-use ring::digest::{SHA256, digest};
 
 use crate::acknowledgement::{NotBelieved, verify};
 use crate::message::{Bytes16, Bytes32, Malformed, ToAgent, WireEpoch, WireQuestion};

@@ -36,7 +36,7 @@ pub(crate) fn run(config: &Config, lifetime: Lifetime) -> Result<(), Failure> {
     let parameters = Parameters {
         clock: Arc::new(SystemClock),
         boot_clock: Arc::new(KernelBootClock),
-        randomness: Arc::new(SystemRandomness::default()),
+        randomness: Arc::new(SystemRandomness),
         strike: Arc::new(SimulatedStrike::default()),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

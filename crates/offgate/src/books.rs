@@ -65,7 +65,7 @@ impl Books {
             )));
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+        let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
         let keys = store_keys::open(directory, &*clock, &*randomness, talk)?;
         let store = open_store(directory, &clock, &randomness, &keys)?;
         Ok(Self {

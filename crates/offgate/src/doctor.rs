@@ -100,7 +100,7 @@ pub(crate) fn run(config: &Config, format: Format) -> Result<(), Failure> {
     }
     disk(&mut findings, data);
     let server = server(&mut findings, config);
-    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
     let keys = store_keys::open(data, &*clock, &*randomness, talk);
     certificate(&mut findings, keys.as_ref().map(|keys| keys.fingerprint()));
     own_certificate(&mut findings, config, clock.now());

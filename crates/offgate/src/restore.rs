@@ -49,7 +49,7 @@ pub(crate) fn run(
     format: Format,
 ) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
     let making = Making {
         clock: &*clock,
         randomness: &*randomness,

@@ -34,7 +34,7 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
     }
     logging::start(&config.log.value)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
     let keys = store_keys::open(data, &*clock, &*randomness, answer)?;
     let store = open_store(data, &clock, &randomness, &keys)?;
     let _lock = lock(data)?;

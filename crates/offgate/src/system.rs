@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use offgate_agent::clock::{BootClock as _, KernelBootClock};
 use offgate_core::parameters::{Clock, Randomness, Timestamp, Uptime};
-use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// The clock of this machine.
 #[derive(Debug, Default)]
@@ -36,19 +35,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's randomness.
-#[derive(Debug)]
-pub(crate) struct SystemRandomness(SystemRandom);
-
-impl Default for SystemRandomness {
-    fn default() -> Self {
-        Self(SystemRandom::new())
-    }
-}
+/// The operating system's randomness, at every draw: a generator of this process's own would take a
+/// while to be seeded, at every command, and a copy of the machine would draw the same.
+#[derive(Debug, Default)]
+pub(crate) struct SystemRandomness;
 
 impl Randomness for SystemRandomness {
     fn fill(&self, bytes: &mut [u8]) {
-        if self.0.fill(bytes).is_err() {
+        if getrandom::fill(bytes).is_err() {
             // Guessable keys would be worse than no server, and no caller could do anything else.
             tracing::error!("the operating system gives no random bytes; stopping");
             std::process::abort();
@@ -67,7 +61,7 @@ mod tests {
 
     #[test]
     fn two_draws_differ() {
-        let randomness = SystemRandomness::default();
+        let randomness = SystemRandomness;
         let mut draws = [[0_u8; 16]; 2];
         for draw in &mut draws {
             randomness.fill(draw);

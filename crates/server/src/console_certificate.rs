@@ -105,7 +105,7 @@ fn read(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, CertificateError>
         .and_then(Iterator::collect)
         .map_err(unreadable(chain))?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

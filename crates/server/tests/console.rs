@@ -676,7 +676,7 @@ async fn browsers_find_the_console_on_the_tls_port() {
     let pem =
         std::fs::read(house._folder.path().join("keys/console-certificate.pem")).expect("made");
     use rustls::pki_types::pem::PemObject as _;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
@@ -749,7 +749,7 @@ impl rustls::client::danger::ServerCertVerifier for Anything {
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        rustls::crypto::ring::default_provider()
+        rustls::crypto::aws_lc_rs::default_provider()
             .signature_verification_algorithms
             .supported_schemes()
     }

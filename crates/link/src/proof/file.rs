@@ -1,10 +1,10 @@
 //! The file: a signed cover, and the parts that it lists.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use offgate_core::id::StoreId;
 use offgate_core::parameters::{Epoch, Timestamp};
-use ring::digest::{SHA256, digest};
 
 use super::{ANNEX, decode, encode};
 use crate::join_token::RootFingerprint;

@@ -113,7 +113,7 @@ fn reader(config: &Config) -> Result<Reader, Failure> {
             config.data.source,
         )));
     }
-    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness::default()));
+    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
     Ok(Reader::of(data, clock, randomness)?)
 }
 
@@ -126,7 +126,7 @@ fn own_root(config: &Config) -> Result<RootFingerprint, Failure> {
             data.display()
         )));
     }
-    let randomness = SystemRandomness::default();
+    let randomness = SystemRandomness;
     Ok(store_keys::open(data, &SystemClock, &randomness, talk)?.fingerprint())
 }
 

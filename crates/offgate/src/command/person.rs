@@ -122,7 +122,7 @@ mod tests {
     fn somebody_is_found_behind_any_number_who_are_called_nearly_so() {
         let folder = tempfile::tempdir().expect("a folder");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+        let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
         let keys = store_keys::open_demo(folder.path(), &*clock, &*randomness).expect("keys");
         let store = open_store(folder.path(), &clock, &randomness, &keys).expect("a store");
         let nearly = (0..USERS_LIMIT).map(|number| format!("Aa B{number}"));

@@ -81,7 +81,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     logging::start(log.unwrap_or("warn"))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::unavailable("threads", error))?;
     // From here on Ctrl-C ends it in order: what is half founded goes with its folder.

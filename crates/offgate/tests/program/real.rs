@@ -260,8 +260,7 @@ fn seed() -> u64 {
     let chosen = given(SEED).map(|text| text.parse().expect("a number"));
     let now = || {
         let mut bytes = [0; 8];
-        let randomness = ring::rand::SystemRandom::new();
-        ring::rand::SecureRandom::fill(&randomness, &mut bytes).expect("a seed");
+        getrandom::fill(&mut bytes).expect("a seed");
         u64::from_le_bytes(bytes)
     };
     chosen.unwrap_or_else(now).max(1)

@@ -44,7 +44,7 @@ const FILES: [(&str, &str, &[u8]); 6] = [
 ];
 
 static BASE: LazyLock<String> = LazyLock::new(|| {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for (name, _, content) in FILES {
         context.update(name.as_bytes());
         context.update(content);

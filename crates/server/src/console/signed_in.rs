@@ -143,7 +143,7 @@ pub(super) fn theme(headers: &HeaderMap) -> Theme {
 
 /// What a secret in text form is recognised by.
 pub(super) fn hash(secret: &str) -> SecretHash {
-    let digest = ring::digest::digest(&ring::digest::SHA256, secret.as_bytes());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());
     let mut hash = [0; 32];
     hash.copy_from_slice(digest.as_ref());
     SecretHash(hash)

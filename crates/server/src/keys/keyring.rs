@@ -170,6 +170,6 @@ pub(super) fn first_number(now: Timestamp) -> IssuingNumber {
 
 fn checksum(bytes: &[u8]) -> [u8; 32] {
     let mut sum = [0; 32];
-    sum.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    sum.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
     sum
 }

@@ -4,10 +4,10 @@
 //! guessing. What it locks says in the clear how the passphrase was stretched (Argon2id) and what
 //! it is for, and both are part of what is authenticated (ChaCha20-Poly1305).
 
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use offgate_core::parameters::Randomness;
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
 /// How many characters, and how they are grouped.
 const LENGTH: usize = 25;

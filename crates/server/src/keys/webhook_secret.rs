@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use offgate_core::parameters::{Randomness, Timestamp};
 use offgate_core::webhook::WebhookAddress;
-use ring::hmac;
 
 use super::{Keys, KeysError};
 

@@ -142,7 +142,7 @@ fn trusted(webhook: &Webhook) -> Result<ClientConfig, Problem> {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| problem(Hurdle::WebhookNotTrusted))?;

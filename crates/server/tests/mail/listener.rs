@@ -72,7 +72,7 @@ pub(crate) fn certificates() -> (String, ServerConfig) {
     let own = CertificateParams::new(names)
         .and_then(|parameters| parameters.signed_by(&own_key, &authority))
         .expect("a certificate");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let private = PrivateKeyDer::try_from(own_key.serialize_der()).expect("a key");
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::command::Command;
@@ -14,7 +15,6 @@ use offgate_core::records::Records as _;
 use offgate_core::webhook::{Webhook, WebhookAddress, WebhookState};
 use offgate_server::{WebhookSecret, send_test_webhook};
 use offgate_store::outbox::OutboxState;
-use ring::hmac;
 use serde_json::Value;
 
 use crate::webhook_listener::{Answer, Asked, Listener};

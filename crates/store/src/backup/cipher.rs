@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 /// How many bytes go into a chunk.
 const CHUNK: usize = 64 * 1024;

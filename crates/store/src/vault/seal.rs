@@ -1,7 +1,7 @@
 //! Keys, and what is sealed under them: AES-256-GCM with a random nonce before and the tag behind.
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use offgate_core::parameters::Randomness;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 /// What was sealed was not sealed like this: another key, another purpose, or damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

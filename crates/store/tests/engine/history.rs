@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::id::CommandId;
 use offgate_core::parameters::{Clock as _, Revision};
@@ -14,7 +15,6 @@ use offgate_store::{
     Audit, DATABASE_FILE, Finding, LogSignature, Reader, SignerFailed, Store, StoreError,
     StoreSigner, Verdict, Witnessed,
 };
-use ring::signature::{ED25519, UnparsedPublicKey};
 use rusqlite::Connection;
 
 use crate::organisation::*;

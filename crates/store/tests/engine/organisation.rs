@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use offgate_core::actor::Actor;
 use offgate_core::agent::{
     Agent, AgentKey, AgentState, HashKey, JoinSecretHash, JoinToken, JoinTokenState,
@@ -24,7 +25,6 @@ use offgate_core::ruling::Seal;
 use offgate_core::text::{Email, PersonName, Title};
 use offgate_core::user::{AccessPeriod, DeactivationReason, Profile};
 use offgate_store::{LogSignature, Outcome, Receipt, SignerFailed, Store, StoreSigner};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 pub(crate) const SERVER: Actor = Actor::ServerCommandLine;
 pub(crate) const START: i64 = 1_790_000_000;
