@@ -17,12 +17,60 @@ pub(crate) enum Format {
 /// One thing, as fields in the order in which they are shown. Names are those of the JSON; people
 /// read them with spaces.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Record(Vec<(&'static str, Value)>);
+pub(crate) struct Record(Vec<(&'static str, Field)>);
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq)]
+enum Field {
+    /// One value, or some that need no names.
+    Value(Value),
+    /// Things with fields of their own, of which people see these columns.
+    Rows(&'static [&'static str], Vec<Record>),
+}
+
+impl Field {
+    fn json(&self) -> Value {
+        match self {
+            Self::Value(value) => value.clone(),
+            Self::Rows(_, rows) => rows.iter().map(Record::json).collect(),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        match self {
+            // Several lines read better below each other than in a row.
+            Self::Value(Value::Array(items))
+                if items
+                    .iter()
+                    .map(plain)
+                    .map(|item| item.len())
+                    .sum::<usize>()
+                    > 60 =>
+            {
+                items.iter().map(plain).collect()
+            }
+            Self::Value(value) => vec![plain(value)],
+            Self::Rows(_, rows) if rows.is_empty() => vec![plain(&Value::Null)],
+            Self::Rows(columns, rows) => aligned(columns, rows),
+        }
+    }
+}
 
 impl Record {
     /// With one more field.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.0.push((name, value.into()));
+        self.0.push((name, Field::Value(value.into())));
+        self
+    }
+
+    /// With a field of things that have fields of their own; people see these columns of them.
+    pub(crate) fn with_rows(
+        mut self,
+        name: &'static str,
+        columns: &'static [&'static str],
+        rows: Vec<Self>,
+    ) -> Self {
+        self.0.push((name, Field::Rows(columns, rows)));
         self
     }
 
@@ -31,8 +79,16 @@ impl Record {
         let fields = self
             .0
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            .map(|(name, field)| ((*name).to_owned(), field.json()));
         Value::Object(fields.collect::<Map<_, _>>())
+    }
+
+    /// One field as people read it in a column.
+    fn cell(&self, column: &str) -> String {
+        self.0
+            .iter()
+            .find(|(name, _)| *name == column)
+            .map_or_else(String::new, |(_, field)| plain(&field.json()))
     }
 
     fn text(&self) -> String {
@@ -42,25 +98,10 @@ impl Record {
             .map(|(name, _)| name.len())
             .max()
             .unwrap_or_default();
-        let lines = self.0.iter().flat_map(|(name, value)| {
+        let lines = self.0.iter().flat_map(|(name, field)| {
             let name = name.replace('_', " ");
-            let lines = match value {
-                // Several lines read better below each other than in a row.
-                Value::Array(items)
-                    if items
-                        .iter()
-                        .map(plain)
-                        .map(|item| item.len())
-                        .sum::<usize>()
-                        > 60 =>
-                {
-                    items.iter().map(plain).collect()
-                }
-                other => vec![plain(other)],
-            };
+            let lines = field.lines().into_iter().enumerate();
             lines
-                .into_iter()
-                .enumerate()
                 .map(move |(number, line)| {
                     let name = if number == 0 { name.as_str() } else { "" };
                     format!("{name:width$}  {line}").trim_end().to_owned()
@@ -104,7 +145,7 @@ impl List {
                 answer(&json!({ "items": items, "next": self.next }).to_string());
             }
             Format::Text => {
-                for line in self.lines() {
+                for line in aligned(self.columns, &self.rows) {
                     answer(&line);
                 }
                 if self.rows.is_empty() {
@@ -116,54 +157,37 @@ impl List {
             }
         }
     }
+}
 
-    fn lines(&self) -> Vec<String> {
-        let cell = |record: &Record, column: &str| {
-            record
-                .0
-                .iter()
-                .find(|(name, _)| *name == column)
-                .map_or_else(String::new, |(_, value)| plain(value))
-        };
-        let rows: Vec<Vec<String>> = self
-            .rows
-            .iter()
-            .map(|record| {
-                self.columns
-                    .iter()
-                    .map(|column| cell(record, column))
-                    .collect()
-            })
-            .collect();
-        if rows.is_empty() {
-            return Vec::new();
-        }
-        let heads: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| column.replace('_', " ").to_uppercase())
-            .collect();
-        let widths: Vec<usize> = (0..self.columns.len())
-            .map(|column| {
-                let cells = rows
-                    .iter()
-                    .chain([&heads])
-                    .map(|row| row[column].chars().count());
-                cells.max().unwrap_or_default()
-            })
-            .collect();
-        [&heads]
-            .into_iter()
-            .chain(&rows)
-            .map(|row| {
-                let cells = row.iter().zip(&widths).map(|(cell, width)| {
-                    let padding = width.saturating_sub(cell.chars().count());
-                    format!("{cell}{}", " ".repeat(padding))
-                });
-                cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-            })
-            .collect()
+/// Rows below their heads, each column as wide as its widest cell; nothing if there is no row.
+fn aligned(columns: &[&str], rows: &[Record]) -> Vec<String> {
+    if rows.is_empty() {
+        return Vec::new();
     }
+    let heads = columns
+        .iter()
+        .map(|column| column.replace('_', " ").to_uppercase())
+        .collect();
+    let cells = rows
+        .iter()
+        .map(|row| columns.iter().map(|column| row.cell(column)).collect());
+    let lines: Vec<Vec<String>> = std::iter::once(heads).chain(cells).collect();
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|column| {
+            let cells = lines.iter().map(|line| line[column].chars().count());
+            cells.max().unwrap_or_default()
+        })
+        .collect();
+    lines
+        .iter()
+        .map(|line| {
+            let cells = line.iter().zip(&widths).map(|(cell, width)| {
+                let padding = width.saturating_sub(cell.chars().count());
+                format!("{cell}{}", " ".repeat(padding))
+            });
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
 }
 
 /// A value as people read it.
@@ -201,19 +225,30 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_by_characters() {
-        let list = List {
-            columns: &["name", "site", "readers"],
-            rows: doors(),
-            next: None,
-        };
         assert_eq!(
-            list.lines(),
+            aligned(&["name", "site", "readers"], &doors()),
             [
                 "NAME        SITE    READERS",
                 "Front door  Berlin  2",
                 "Åtrium      Berlin  11"
             ]
         );
+    }
+
+    #[test]
+    fn things_with_fields_of_their_own_have_heads() {
+        const COLUMNS: &[&str] = &["name", "readers"];
+        let site = Record::default().with("name", "Berlin");
+        assert_eq!(
+            site.clone().with_rows("doors", COLUMNS, doors()).text(),
+            "name   Berlin\n\
+             doors  NAME        READERS\n       \
+                    Front door  2\n       \
+                    Åtrium      11"
+        );
+        let without = site.with_rows("doors", COLUMNS, Vec::new());
+        assert_eq!(without.text(), "name   Berlin\ndoors  –");
+        assert_eq!(without.json(), json!({"name": "Berlin", "doors": []}));
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn list(books: &Books, who: &Who) -> Result<(), Failure> {
     let person = pick_person(&reader, &who.wanted)?;
     let rows = records_of(&reader, person.id, &zone(&reader)?)?;
     List {
-        columns: &["kind", "name", "state", "label", "id"],
+        columns: COLUMNS,
         rows,
         next: None,
     }
@@ -131,6 +131,9 @@ fn give(books: &Books, add: &Add) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// What people see of a credential among others.
+pub(crate) const COLUMNS: &[&str] = &["kind", "name", "state", "label", "id"];
 
 /// All that a person holds.
 pub(crate) fn records_of(

@@ -10,7 +10,6 @@ use offgate_core::parameters::Revision;
 use offgate_core::place::{Direction, Door, LeaseLength, Reader as DoorReader, Site};
 use offgate_core::records::Records as _;
 use offgate_store::Reader;
-use serde_json::json;
 
 use super::furniture::{
     Named as _, Page, Shown, Which, delete, list, pick, show, show_result, title,
@@ -155,11 +154,11 @@ impl Shown for Door {
                 .map(|list| reference(id, list.name.as_str())),
             None => None,
         };
-        let readers: Vec<_> = self
-            .readers
-            .iter()
-            .map(|one| json!({"way": way(one.direction), "id": one.id.to_string()}))
-            .collect();
+        let readers = self.readers.iter().map(|one| {
+            Record::default()
+                .with("way", way(one.direction))
+                .with("id", one.id.to_string())
+        });
         let stands = reader.door_stands(self.id)?;
         let since = match stands {
             Some(stands) => Some(shown(&zone(reader)?, stands.since)),
@@ -174,7 +173,7 @@ impl Shown for Door {
             .with("longer_limit", limits::longer(reader, self)?)
             .with("fail_mode", self.fail_mode.name())
             .with("emergency_list", list)
-            .with("readers", readers)
+            .with_rows("readers", &["way", "id"], readers.collect())
             .with("stands", stands.map(|stands| stands.position.name()))
             .with("stands_since", since))
     }

@@ -121,17 +121,21 @@ pub(super) fn outages(books: &Books, of: &OutagesOf) -> Result<(), Failure> {
     let outages = known(&reader, &door)?;
     let zone = zone(&reader)?;
     let instant = |at| shown(&zone, at);
-    let latest: Vec<Value> = outages
+    let latest = outages
         .all
         .iter()
         .rev()
         .take(SHOWN)
-        .map(|outage| json!({"from": instant(outage.from), "until": outage.until.map(instant)}))
+        .map(|outage| {
+            Record::default()
+                .with("from", instant(outage.from))
+                .with("until", outage.until.map(instant))
+        })
         .collect();
     Record::default()
         .with("door", door.name.as_str())
         .with("on_record_since", outages.since.map(instant))
-        .with("latest_outages", latest)
+        .with_rows("latest_outages", &["from", "until"], latest)
         .with("works_alone_seconds", limit.seconds())
         .with(
             "would_have_ended",

@@ -18,7 +18,7 @@ use offgate_store::Reader;
 use offgate_store::users::{UserFilter, UserOrder, UserQuery, UserRow};
 use serde_json::{Value, json};
 
-use super::super::credential::records_of;
+use super::super::credential;
 use super::super::furniture::references;
 use super::super::person::{Who, pick_person, standing};
 use crate::books::Books;
@@ -139,7 +139,11 @@ fn whole(books: &Books, user: UserId) -> Result<Record, Failure> {
         .with("access_ends", at(user.access.ends))
         .with("groups", references::<Group>(&reader, &user.groups)?)
         .with("policies", references::<Policy>(&reader, &user.policies)?)
-        .with("credentials", credentials(&reader, &user, &zone)?)
+        .with_rows(
+            "credentials",
+            credential::COLUMNS,
+            credential::records_of(&reader, user.id, &zone)?,
+        )
         .with("created_at", shown(&zone, user.created_at));
     match &user.standing {
         Standing::Active => {
@@ -173,13 +177,6 @@ fn before_end(
     Ok(sentences)
 }
 
-fn credentials(reader: &Reader, user: &User, zone: &ZoneName) -> Result<Vec<Value>, Failure> {
-    Ok(records_of(reader, user.id, zone)?
-        .iter()
-        .map(Record::json)
-        .collect())
-}
-
 /// What was decided, and what each door has said to it.
 fn deactivated(
     record: Record,
@@ -209,7 +206,7 @@ fn deactivated(
         .map(|(name, facts, _)| (name.as_str(), facts.positions))
         .collect();
     let open = door_position::sentence(&positions);
-    let doors: Vec<Value> = doors
+    let doors = doors
         .iter()
         .map(|(name, facts, standing)| {
             let named = reference(facts.door, name);
@@ -223,12 +220,16 @@ fn deactivated(
             "employment_ended_at",
             shown(zone, deactivation.employment_ended_at),
         )
-        .with("doors", doors)
+        .with_rows(
+            "doors",
+            &["door", "state", "when", "stood", "stands"],
+            doors,
+        )
         .with("confirmation", sentence)
         .with("standing_open", open))
 }
 
-fn door(door: Value, standing: DoorStanding, positions: Positions, zone: &ZoneName) -> Value {
+fn door(door: Value, standing: DoorStanding, positions: Positions, zone: &ZoneName) -> Record {
     let (state, at) = match standing {
         DoorStanding::Waiting => ("waiting", None),
         DoorStanding::Overdue => ("overdue", None),
@@ -241,12 +242,13 @@ fn door(door: Value, standing: DoorStanding, positions: Positions, zone: &ZoneNa
         DoorStanding::KeepsLastTable { .. } => ("not confirmed: keeps its last table", None),
     };
     let now = positions.now;
-    json!({
-        "door": door, "state": state, "when": at.map(|at| shown(zone, at)),
-        "stood": positions.then.map(Position::name),
-        "stands": now.map(|stands| stands.position.name()),
-        "stands_since": now.map(|stands| shown(zone, stands.since)),
-    })
+    Record::default()
+        .with("door", door)
+        .with("state", state)
+        .with("when", at.map(|at| shown(zone, at)))
+        .with("stood", positions.then.map(Position::name))
+        .with("stands", now.map(|stands| stands.position.name()))
+        .with("stands_since", now.map(|stands| shown(zone, stands.since)))
 }
 
 /// Which people.
