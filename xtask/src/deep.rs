@@ -1,7 +1,7 @@
-//! What is too slow for every change, run by hand; the last result is kept in `docs/deep.md` with
-//! its commit and date.
+//! What is too slow for every change, run by hand; of each proof the last result is kept in
+//! `docs/deep.md`, with its commit and date.
 
-use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -10,128 +10,227 @@ use anyhow::{Context as _, bail};
 use crate::step::{cargo, output_of, run, say, workspace};
 use crate::{fuzz, mutants};
 
-/// One slow proof: a test that is run every day in small, run here in large.
+/// One slow proof.
 struct Proof {
+    /// What it is asked for by.
+    name: &'static str,
     what: &'static str,
-    /// Says how large; the test reads it.
-    variable: &'static str,
+    /// How much, unless something else is asked for.
     size: &'static str,
-    test: &'static [&'static str],
+    how: How,
 }
 
-const PROOFS: [Proof; 6] = [
+/// How a proof is run.
+enum How {
+    /// A test that is run every day in small, run here in large: by these arguments of cargo, and
+    /// this variable, which says how large.
+    Test(&'static str, &'static [&'static str]),
+    /// Bytes by coverage, for so many seconds on each decoder.
+    Fuzz,
+    /// Every change of the code that decides, one at a time.
+    Mutants,
+}
+
+const PROOFS: [Proof; 8] = [
     Proof {
+        name: "kills",
         what: "Server and agents killed at random moments",
-        variable: "OFFGATE_DEEP_KILLS",
         size: "1000",
-        test: &["test", "-p", "offgate", "--test", "program", "kills"],
+        how: How::Test(
+            "OFFGATE_DEEP_KILLS",
+            &["-p", "offgate", "--test", "program", "kills"],
+        ),
     },
     Proof {
+        name: "real",
         what: "Processes stopped, killed and cut off while cards are presented",
-        variable: "OFFGATE_DEEP_REAL",
         size: "20,2000",
-        test: &["test", "-p", "offgate", "--test", "program", "real"],
+        how: How::Test(
+            "OFFGATE_DEEP_REAL",
+            &["-p", "offgate", "--test", "program", "real"],
+        ),
     },
     Proof {
+        name: "link",
         what: "The link by seed: loss, crashes, torn syncs, cut connections",
-        variable: "OFFGATE_DEEP_SEEDS",
         size: "20000",
-        test: &["test", "-p", "offgate-link", "--test", "link"],
+        how: How::Test(
+            "OFFGATE_DEEP_SEEDS",
+            &["-p", "offgate-link", "--test", "link"],
+        ),
     },
     Proof {
+        name: "simulation",
         what: "Server, doors and network by seed, everything going wrong",
-        variable: "OFFGATE_SIMULATION_SEEDS",
-        size: "20000",
-        test: &["test", "-p", "offgate-simulation", "--test", "seeds"],
+        size: "1000000",
+        how: How::Test(
+            "OFFGATE_SIMULATION_SEEDS",
+            &[
+                "-p",
+                "offgate-simulation",
+                "--test",
+                "seeds",
+                "--",
+                "--nocapture",
+            ],
+        ),
     },
     Proof {
+        name: "rules",
         what: "Generated sequences of commands against the rules",
-        variable: "OFFGATE_DEEP_CASES",
         size: "20000",
-        test: &["test", "-p", "offgate-core", "--test", "rules"],
+        how: How::Test(
+            "OFFGATE_DEEP_CASES",
+            &["-p", "offgate-core", "--test", "rules"],
+        ),
     },
     Proof {
+        name: "tables",
         what: "Generated tables against a naive reading of the policies",
-        variable: "OFFGATE_DEEP_CASES",
         size: "4000",
-        test: &["test", "-p", "offgate-core", "--test", "door_side"],
+        how: How::Test(
+            "OFFGATE_DEEP_CASES",
+            &["-p", "offgate-core", "--test", "door_side"],
+        ),
+    },
+    Proof {
+        name: "fuzz",
+        what: "Bytes by coverage, seconds on each decoder",
+        size: "600",
+        how: How::Fuzz,
+    },
+    Proof {
+        name: "mutants",
+        what: "Changes of the code that decides, each alone",
+        size: "all",
+        how: How::Mutants,
     },
 ];
 
-/// How long bytes are tried on each decoder, in seconds.
-const FUZZ_SECONDS: &str = "600";
-
-/// Runs so many seeds of the simulation, and says how often each situation came up.
-pub(crate) fn simulate(seeds: &str) -> anyhow::Result<()> {
-    let arguments = [
-        "test",
-        "--workspace",
-        "--locked",
-        "--test",
-        "seeds",
-        "--",
-        "--nocapture",
-    ];
-    run(
-        "the simulation by seed",
-        cargo(&arguments).env("OFFGATE_SIMULATION_SEEDS", seeds),
-    )
+impl Proof {
+    fn run(&self, size: &str) -> anyhow::Result<()> {
+        match self.how {
+            How::Test(variable, arguments) => run(
+                self.what,
+                cargo(&["test", "--locked"])
+                    .args(arguments)
+                    .env(variable, size),
+            ),
+            How::Fuzz => fuzz::all(size),
+            How::Mutants => mutants::run_all(),
+        }
+    }
 }
 
-/// Runs every proof, then writes down what came of it.
-pub(crate) fn run_all() -> anyhow::Result<()> {
+/// What is run, and how much of it.
+pub(crate) enum Asked<'a> {
+    Everything,
+    /// The proof of this name.
+    One(&'a str),
+    /// That, and how large.
+    Sized(&'a str, &'a str),
+}
+
+/// Runs what is asked for, and writes down what came of each proof when it has ended.
+pub(crate) fn run_asked(asked: &Asked<'_>) -> anyhow::Result<()> {
+    let (name, size) = match *asked {
+        Asked::Everything => (None, None),
+        Asked::One(name) => (Some(name), None),
+        Asked::Sized(name, size) => (Some(name), Some(size)),
+    };
+    let chosen: Vec<&Proof> = PROOFS
+        .iter()
+        .filter(|proof| name.is_none_or(|name| name == proof.name))
+        .collect();
+    if chosen.is_empty() {
+        let names = PROOFS.map(|proof| proof.name).join(", ");
+        bail!("there is no such proof; there are {names}");
+    }
     let commit = output_of(
         Command::new("git")
             .args(["describe", "--always", "--dirty"])
             .current_dir(workspace()),
     )?;
-    let date = output_of(Command::new("date").args(["--utc", "+%Y-%m-%d"]))?;
-    let mut page = format!(
-        "# The last deep run\n\nBy `cargo xtask deep` on {} at commit `{}`.\n\n\
-         | What | How much | Result | Seconds |\n|---|---|---|---|\n",
-        date.trim(),
-        commit.trim(),
-    );
+    let path = workspace().join("docs/deep.md");
     let mut failed = Vec::new();
-    let mut row = |what: &str, size: &str, proof: &dyn Fn() -> anyhow::Result<()>| {
+    for proof in chosen {
+        let size = size.unwrap_or(proof.size);
         let begun = Instant::now();
-        let word = match proof() {
+        let result = match proof.run(size) {
             Ok(()) => "passed",
             Err(error) => {
                 failed.push(format!("{error:#}"));
                 "**failed**"
             }
         };
-        let seconds = begun.elapsed().as_secs();
-        writeln!(page, "| {what} | {size} | {word} | {seconds} |")
-    };
-    for proof in &PROOFS {
-        let Proof {
-            what,
-            variable,
-            size,
-            test,
-        } = proof;
-        row(what, &format!("`{variable}={size}`"), &|| {
-            run(what, cargo(test).env(variable, size))
-        })?;
+        let date = output_of(Command::new("date").args(["--utc", "+%Y-%m-%d"]))?;
+        let row = format!(
+            "{size} | {result} | {} | {} | `{}`",
+            begun.elapsed().as_secs(),
+            date.trim(),
+            commit.trim()
+        );
+        keep(&path, proof.name, &row)?;
     }
-    let targets = fuzz::build()?;
-    for name in &targets.names {
-        let what = format!("Bytes by coverage for the decoders of {name}");
-        let size = format!("{FUZZ_SECONDS} s");
-        row(&what, &size, &|| targets.try_for(name, FUZZ_SECONDS))?;
-    }
-    row(
-        "Changes of the code that decides",
-        "each alone",
-        &mutants::run_all,
-    )?;
-    let path = workspace().join("docs/deep.md");
-    std::fs::write(&path, page).with_context(|| path.display().to_string())?;
-    say(&format!("written to {}", path.display()));
     if !failed.is_empty() {
         bail!("{}", failed.join("\n  "));
     }
     Ok(())
+}
+
+fn keep(path: &Path, name: &str, row: &str) -> anyhow::Result<()> {
+    let before = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    std::fs::write(path, with_row(&before, name, row))
+        .with_context(|| path.display().to_string())?;
+    say(&format!("written to {}", path.display()));
+    Ok(())
+}
+
+/// The page, where what was said of a proof is replaced, and what was said of others is kept.
+fn with_row(before: &str, name: &str, row: &str) -> String {
+    let mut page = "# The last deep runs\n\n\
+        By `cargo xtask deep`, which runs all of them, or `cargo xtask deep NAME [HOW-MUCH]` for one.\n\n\
+        | Name | What | How much | Result | Seconds | On | At commit |\n|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for proof in &PROOFS {
+        let beginning = format!("| {} | {} | ", proof.name, proof.what);
+        let line = if proof.name == name {
+            Some(format!("{beginning}{row} |"))
+        } else {
+            let mut lines = before.lines();
+            lines
+                .find(|line| line.starts_with(&beginning))
+                .map(str::to_owned)
+        };
+        if let Some(line) = line {
+            page.push_str(&line);
+            page.push('\n');
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_of_a_proof_is_replaced_and_of_others_kept() {
+        let one = with_row(
+            "# Something older\n",
+            "link",
+            "5 | passed | 1 | today | `a`",
+        );
+        let two = with_row(&one, "kills", "7 | passed | 1 | today | `a`");
+        let three = with_row(&two, "link", "6 | **failed** | 2 | later | `b`");
+        let rows: Vec<&str> = three.lines().skip(6).collect();
+        assert_eq!(
+            rows,
+            [
+                "| kills | Server and agents killed at random moments | 7 | passed | 1 | today | `a` |",
+                "| link | The link by seed: loss, crashes, torn syncs, cut connections | 6 | \
+                 **failed** | 2 | later | `b` |",
+            ]
+        );
+    }
 }

@@ -20,8 +20,7 @@ const HELP: &str = "\
 cargo xtask test    everything the tests need on a fresh machine, then every test
 cargo xtask check   format, lints, licences and sources of dependencies, documentation
 cargo xtask ci      check, then test: what must hold before a change is taken
-cargo xtask deep    what is too slow for that; the result is kept in docs/deep.md
-cargo xtask deep --seeds [N]  the simulation by a million seeds, or so many; says how many a second
+cargo xtask deep [NAME [HOW-MUCH]]  what is too slow for that; results are kept in docs/deep.md
 cargo xtask fuzz [SECONDS]  bytes by coverage for every decoder, a minute each or so long
 cargo xtask mutants  changes of the code that decides, each of which a test must notice
 cargo xtask bench [NAME…]  ratios to what the machine can do; kept in docs/performance.md
@@ -34,9 +33,9 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["check"] => check(),
         ["ci"] => check().and_then(|()| test()),
-        ["deep"] => deep::run_all(),
-        ["deep", "--seeds"] => deep::simulate("1000000"),
-        ["deep", "--seeds", seeds] => deep::simulate(seeds),
+        ["deep"] => deep::run_asked(&deep::Asked::Everything),
+        ["deep", name] => deep::run_asked(&deep::Asked::One(name)),
+        ["deep", name, size] => deep::run_asked(&deep::Asked::Sized(name, size)),
         ["fuzz"] => fuzz::all("60"),
         ["fuzz", seconds] => fuzz::all(seconds),
         ["mutants"] => mutants::run_all(),

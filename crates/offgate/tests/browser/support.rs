@@ -141,6 +141,8 @@ impl Browser {
                     "--no-first-run", "--disable-background-networking",
                     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
                     "--force-color-profile=srgb", "--disable-dev-shm-usage",
+                    // No picture catches anything on its way.
+                    "--force-prefers-reduced-motion",
                     format!("--user-data-dir={}", profile.path().display()),
                 ],
                 "prefs": { "profile.managed_default_content_settings.javascript": javascript },
