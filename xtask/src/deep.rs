@@ -36,28 +36,19 @@ const PROOFS: [Proof; 8] = [
         name: "kills",
         what: "Server and agents killed at random moments",
         size: "1000",
-        how: How::Test(
-            "OFFGATE_DEEP_KILLS",
-            &["-p", "offgate", "--test", "program", "kills"],
-        ),
+        how: How::Test("OFFGATE_DEEP_KILLS", &["--test", "program", "kills"]),
     },
     Proof {
         name: "real",
         what: "Processes stopped, killed and cut off while cards are presented",
         size: "20,2000",
-        how: How::Test(
-            "OFFGATE_DEEP_REAL",
-            &["-p", "offgate", "--test", "program", "real"],
-        ),
+        how: How::Test("OFFGATE_DEEP_REAL", &["--test", "program", "real"]),
     },
     Proof {
         name: "link",
         what: "The link by seed: loss, crashes, torn syncs, cut connections",
         size: "20000",
-        how: How::Test(
-            "OFFGATE_DEEP_SEEDS",
-            &["-p", "offgate-link", "--test", "link"],
-        ),
+        how: How::Test("OFFGATE_DEEP_SEEDS", &["--test", "link"]),
     },
     Proof {
         name: "simulation",
@@ -65,33 +56,20 @@ const PROOFS: [Proof; 8] = [
         size: "1000000",
         how: How::Test(
             "OFFGATE_SIMULATION_SEEDS",
-            &[
-                "-p",
-                "offgate-simulation",
-                "--test",
-                "seeds",
-                "--",
-                "--nocapture",
-            ],
+            &["--test", "seeds", "--", "--nocapture"],
         ),
     },
     Proof {
         name: "rules",
         what: "Generated sequences of commands against the rules",
         size: "20000",
-        how: How::Test(
-            "OFFGATE_DEEP_CASES",
-            &["-p", "offgate-core", "--test", "rules"],
-        ),
+        how: How::Test("OFFGATE_DEEP_CASES", &["--test", "rules"]),
     },
     Proof {
         name: "tables",
         what: "Generated tables against a naive reading of the policies",
         size: "4000",
-        how: How::Test(
-            "OFFGATE_DEEP_CASES",
-            &["-p", "offgate-core", "--test", "door_side"],
-        ),
+        how: How::Test("OFFGATE_DEEP_CASES", &["--test", "door_side"]),
     },
     Proof {
         name: "fuzz",
@@ -112,7 +90,8 @@ impl Proof {
         match self.how {
             How::Test(variable, arguments) => run(
                 self.what,
-                cargo(&["test", "--locked"])
+                // Of the whole workspace, so that nothing is built a second time.
+                cargo(&["test", "--workspace", "--locked"])
                     .args(arguments)
                     .env(variable, size),
             ),
