@@ -125,11 +125,7 @@ pub(crate) fn run_asked(asked: &Asked<'_>) -> anyhow::Result<()> {
         let names = PROOFS.map(|proof| proof.name).join(", ");
         bail!("there is no such proof; there are {names}");
     }
-    let commit = output_of(
-        Command::new("git")
-            .args(["describe", "--always", "--dirty"])
-            .current_dir(workspace()),
-    )?;
+    let commit = commit()?;
     let path = workspace().join("docs/deep.md");
     let mut failed = Vec::new();
     for proof in chosen {
@@ -147,7 +143,7 @@ pub(crate) fn run_asked(asked: &Asked<'_>) -> anyhow::Result<()> {
             "{size} | {result} | {} | {} | `{}`",
             begun.elapsed().as_secs(),
             date.trim(),
-            commit.trim()
+            commit
         );
         keep(&path, proof.name, &row)?;
     }
@@ -155,6 +151,29 @@ pub(crate) fn run_asked(asked: &Asked<'_>) -> anyhow::Result<()> {
         bail!("{}", failed.join("\n  "));
     }
     Ok(())
+}
+
+/// What is run: the commit, and whether anything differs from it but the page that is written here.
+fn commit() -> anyhow::Result<String> {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        output_of(git.args(arguments).current_dir(workspace()))
+    };
+    let head = git(&["rev-parse", "--short", "HEAD"])?;
+    let changed = [
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        ".",
+        ":!docs/deep.md",
+    ];
+    let dirty = if git(&changed)?.is_empty() {
+        ""
+    } else {
+        "-dirty"
+    };
+    Ok(format!("{}{dirty}", head.trim()))
 }
 
 fn keep(path: &Path, name: &str, row: &str) -> anyhow::Result<()> {
