@@ -21,7 +21,6 @@ use tokio_util::task::TaskTracker;
 use crate::clock::BootClock;
 use crate::decisions::{Decisions, DiskState, Surroundings};
 use crate::disk::Folder;
-use crate::disk::book::Durable;
 use crate::disk::keeper::Keeper;
 use crate::disk::table_files::{Found, TableFiles};
 use crate::events::recorder::Recorder;
@@ -364,10 +363,7 @@ async fn watch_disk(agent: Arc<Agent>, stop: CancellationToken) {
     let mut durable = agent.keeper.durable();
     let mut told = DiskState::Works;
     loop {
-        let state = match *durable.borrow_and_update() {
-            Durable::UpTo(_) => DiskState::Works,
-            Durable::Failing => DiskState::Fails,
-        };
+        let state = durable.borrow_and_update().disk();
         if state != told && agent.decisions.disk(state).await.is_err() {
             return;
         }

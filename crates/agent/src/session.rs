@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offgate_core::agent::HashKey;
+use offgate_core::agent::{DiskState, HashKey};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::id::{DoorId, StoreId};
 use offgate_core::question::{Answer, Question};
@@ -146,6 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
         let mut durable = agent.keeper.durable();
         let mut kept = agent.recorder.kept();
         let mut positions = agent.positions.follow();
+        // The server takes it to work until it is told otherwise.
+        let mut disk_told = DiskState::Works;
         let mut end = AgentEnd::new(
             agent.store,
             agent.root,
@@ -198,6 +200,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Speaking<'_, S> {
             {
                 let outputs = end.handle(Input::Positions(said), boot());
                 self.carry_out(outputs, &mut end).await?;
+            }
+            let disk = durable.borrow().disk();
+            if end.speaks() && disk != disk_told {
+                disk_told = disk;
+                self.carry_out(end.handle(Input::Disk(disk), boot()), &mut end)
+                    .await?;
             }
             if end.wants_events() && kept.borrow().durable > self.told {
                 self.tell(&mut end).await?;

@@ -117,6 +117,17 @@ impl Peer {
         }
     }
 
+    /// Whether its disk works, as it says before it acknowledges anything.
+    async fn disk_works(&mut self) -> bool {
+        loop {
+            match self.hear().await {
+                ToServer::Disk { works } => return works,
+                ToServer::Acknowledge { .. } => panic!("nothing may be acknowledged"),
+                _ => {}
+            }
+        }
+    }
+
     /// The revision of the next acknowledgement.
     async fn acknowledgement(&mut self, key: &SigningKey) -> u64 {
         loop {
@@ -202,7 +213,9 @@ async fn nothing_is_acknowledged_while_the_disk_fails() {
     let syncs = disk.syncs();
     disk.syncs_fail(syncs + 1, syncs + 2);
     peer.say(delta(2, &keypad(2), hash(&keypad(2)))).await;
+    assert!(!peer.disk_works().await, "the server is told why");
     assert_eq!(peer.acknowledgement(&agent.key).await, 2);
+    assert!(peer.disk_works().await, "and that it is over");
     let (_, found) =
         TableFiles::open(disk.after_power_cut(Survivors::OnlySynced)).expect("readable");
     let Found::Table(contents) = found else {

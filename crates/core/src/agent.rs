@@ -55,6 +55,15 @@ pub enum AgentState {
     },
 }
 
+/// Whether an agent can make its table durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskState {
+    /// It can.
+    Works,
+    /// A write failed, and not everything is written anew yet.
+    Fails,
+}
+
 /// The program beside one or more doors. Which doors, the doors say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent {

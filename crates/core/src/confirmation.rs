@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::door_position::Positions;
+use crate::fault::Fault;
 use crate::id::{DoorId, UserId};
 use crate::parameters::{Revision, Timestamp, Uptime};
 use crate::table::entry::{DoorEntry, WhenCutOff};
@@ -16,6 +17,8 @@ pub struct DoorFacts {
     pub confirmed_at: Option<Timestamp>,
     /// Whether its agent is connected now.
     pub contact: Contact,
+    /// Why that cannot confirm anything, as far as it is known; counts while it is connected.
+    pub fault: Option<Fault>,
     /// How long it may go on admitting this person without hearing the server again.
     pub alone: Alone,
     /// When its limit was counted out while it was not heard. Stands: whoever renews its lease later
@@ -149,6 +152,11 @@ pub enum DoorStanding {
     Waiting,
     /// Connected and not confirmed after ten seconds: something is wrong.
     Overdue,
+    /// Connected, and it cannot confirm.
+    Failed {
+        /// Why.
+        fault: Fault,
+    },
     /// Its signed acknowledgement has arrived.
     Confirmed {
         /// When.
@@ -195,10 +203,16 @@ pub fn standing(facts: &DoorFacts, decided_at: Timestamp, now: Timestamp) -> Doo
         return DoorStanding::EndedByLimit { at };
     }
     let silent_since = match facts.contact {
-        Contact::Connected if now.since(decided_at).as_secs() < OVERDUE_AFTER_SECONDS => {
-            return DoorStanding::Waiting;
+        Contact::Connected => {
+            let in_time = now.since(decided_at).as_secs() < OVERDUE_AFTER_SECONDS;
+            return match facts.fault {
+                Some(fault @ Fault::DiskFails) => DoorStanding::Failed { fault },
+                // It is sent another table at once, which mends it most often.
+                _ if in_time => DoorStanding::Waiting,
+                Some(fault @ Fault::OtherTable) => DoorStanding::Failed { fault },
+                None => DoorStanding::Overdue,
+            };
         }
-        Contact::Connected => return DoorStanding::Overdue,
         Contact::Silent { since } => since,
         Contact::NoAgent => None,
     };
@@ -278,6 +292,10 @@ pub fn sentence(doors: &[(&str, DoorStanding)], time: impl Fn(Timestamp) -> Stri
             DoorStanding::Overdue => {
                 let _ = write!(text, " {door} is connected but has not confirmed.");
             }
+            DoorStanding::Failed { fault } => {
+                let what = fault.what();
+                let _ = write!(text, " {door} cannot confirm: its {what}.");
+            }
             DoorStanding::MayStillOpen {
                 silent_since,
                 until,
@@ -351,6 +369,7 @@ mod tests {
             door: DoorId::from_bytes([1; 16]),
             confirmed_at: None,
             contact,
+            fault: None,
             alone: Alone::UntilLimit(works_alone_until),
             ended_at: None,
             positions: Positions::default(),
@@ -368,6 +387,46 @@ mod tests {
                 facts(Contact::Connected, Some(at(90))),
                 110,
                 DoorStanding::Overdue,
+            ),
+            (
+                DoorFacts {
+                    fault: Some(Fault::DiskFails),
+                    ..facts(Contact::Connected, None)
+                },
+                101,
+                DoorStanding::Failed {
+                    fault: Fault::DiskFails,
+                },
+            ),
+            (
+                DoorFacts {
+                    fault: Some(Fault::OtherTable),
+                    ..facts(Contact::Connected, None)
+                },
+                109,
+                DoorStanding::Waiting,
+            ),
+            (
+                DoorFacts {
+                    fault: Some(Fault::OtherTable),
+                    ..facts(Contact::Connected, None)
+                },
+                110,
+                DoorStanding::Failed {
+                    fault: Fault::OtherTable,
+                },
+            ),
+            // What it said while it was connected is no bound for a door that is cut off.
+            (
+                DoorFacts {
+                    fault: Some(Fault::DiskFails),
+                    ..facts(silent, Some(at(200)))
+                },
+                199,
+                DoorStanding::MayStillOpen {
+                    silent_since: Some(at(50)),
+                    until: Some(at(200)),
+                },
             ),
             (
                 facts(silent, Some(at(200))),
@@ -655,6 +714,18 @@ mod tests {
                 ],
                 "Confirmed by 1 of 2 doors. Back door has not answered since 1s and may still open \
                  for them until 9s.",
+            ),
+            (
+                vec![
+                    ("Front", yes(3)),
+                    (
+                        "Back door",
+                        DoorStanding::Failed {
+                            fault: Fault::DiskFails,
+                        },
+                    ),
+                ],
+                "Confirmed by 1 of 2 doors. Back door cannot confirm: its disk fails.",
             ),
             (
                 vec![

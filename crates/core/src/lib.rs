@@ -23,6 +23,7 @@ pub mod door_event;
 pub mod door_position;
 pub mod ending;
 pub mod fail_mode;
+pub mod fault;
 pub mod id;
 pub mod keeping;
 pub mod log;

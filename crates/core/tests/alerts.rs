@@ -219,6 +219,7 @@ fn doors_that_do_not_answer_are_told_of_before_their_limit_ends() {
 #[test]
 fn a_limit_is_told_of_with_those_whom_it_does_not_end() {
     let facts = |door, confirmed: Option<i64>, alone| DoorFacts {
+        fault: None,
         door: DoorId::from_bytes([door; 16]),
         confirmed_at: confirmed.map(at),
         contact: Contact::Silent { since: Some(at(1)) },

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use offgate_core::agent::DiskState;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::door_event::DoorEvent;
 use offgate_core::door_position::SaidPosition;
@@ -82,6 +83,8 @@ pub enum Input {
     },
     /// How its doors with a contact stand, all of them; see [`AgentEnd::speaks`].
     Positions(Vec<SaidPosition>),
+    /// Its disk keeps what it is told, or no longer does; see [`AgentEnd::speaks`].
+    Disk(DiskState),
     /// Time has passed. Due at least every second.
     Tick,
 }
@@ -267,6 +270,7 @@ impl AgentEnd {
             }
             Input::Events { lost, events } => self.tell(lost, &events, now),
             Input::Positions(said) => self.tell_positions(said, now),
+            Input::Disk(state) => self.tell_disk(state, now),
             Input::Tick => self.tick(now),
         }
     }
@@ -615,6 +619,15 @@ impl AgentEnd {
         self.said_at = now;
         let doors = said.into_iter().map(Into::into).collect();
         vec![Output::Send(ToServer::Positions { doors })]
+    }
+
+    fn tell_disk(&mut self, state: DiskState, now: Duration) -> Vec<Output> {
+        if !self.speaks() {
+            return Vec::new();
+        }
+        self.said_at = now;
+        let works = state == DiskState::Works;
+        vec![Output::Send(ToServer::Disk { works })]
     }
 
     fn tick(&mut self, now: Duration) -> Vec<Output> {

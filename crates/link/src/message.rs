@@ -321,6 +321,13 @@ pub enum ToServer {
         #[n(0)]
         doors: Vec<WirePosition>,
     },
+    /// Says whether its disk keeps what it is told, whenever that has changed.
+    #[n(12)]
+    Disk {
+        /// Before it says anything, it does.
+        #[n(0)]
+        works: bool,
+    },
 }
 
 /// The most bytes of a statement that answers a question.
@@ -577,7 +584,8 @@ impl ToServer {
             | Self::Enrol { .. }
             | Self::Pong { .. }
             | Self::Witness { .. }
-            | Self::Doubted { .. } => {}
+            | Self::Doubted { .. }
+            | Self::Disk { .. } => {}
         }
         Ok(message)
     }

@@ -344,6 +344,7 @@ const fn to_server_name(message: &ToServer) -> &'static str {
         ToServer::Answer { .. } => "answer",
         ToServer::Arrived { .. } => "arrived",
         ToServer::Positions { .. } => "positions",
+        ToServer::Disk { .. } => "disk",
     }
 }
 
@@ -410,6 +411,7 @@ fn to_server() -> Vec<ToServer> {
                 lasts: 90_500,
             }],
         },
+        ToServer::Disk { works: false },
     ]
 }
 
@@ -672,7 +674,7 @@ fn the_grammar_names_every_kind_with_its_number() {
         messages += usize::from(message.encode()[1] == kinds);
         kinds = message.encode()[1] + 1;
     }
-    assert_eq!(messages, 12, "every kind has an example");
+    assert_eq!(messages, 13, "every kind has an example");
     (messages, kinds) = (0, 0);
     for message in to_agent() {
         has(to_agent_name(&message), &message.encode());

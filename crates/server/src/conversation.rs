@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::Agent;
+use offgate_core::agent::{Agent, DiskState};
 use offgate_core::checkpoint::Checkpoint;
 use offgate_core::command::Command;
 use offgate_core::disagreement::Disagreement;
@@ -266,6 +266,12 @@ impl Talk<'_> {
                 Output::Positions(said) => {
                     let store = &self.shared.store;
                     store.record_positions(self.agent.id, said).await?;
+                }
+                Output::Disk(state) => {
+                    if state == DiskState::Fails {
+                        tracing::error!(agent = %self.agent.id, "an agent's disk fails: it cannot confirm");
+                    }
+                    self.shared.store.record_disk(self.agent.id, state).await?;
                 }
                 Output::Answered {
                     question,

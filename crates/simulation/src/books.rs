@@ -339,6 +339,7 @@ impl Books {
                     .map(|renewal| renewal.counted_from(self.serving, Some(uptime), now)),
             ),
             ended_at: row.ended_at,
+            fault: None,
             positions: Positions::default(),
         }
     }

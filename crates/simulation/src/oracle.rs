@@ -122,6 +122,7 @@ impl Oracle {
             }
             DoorStanding::Waiting
             | DoorStanding::Overdue
+            | DoorStanding::Failed { .. }
             | DoorStanding::MayStillOpen { until: None, .. }
             | DoorStanding::OnEmergencyList { .. }
             | DoorStanding::KeepsLastTable { .. } => {}

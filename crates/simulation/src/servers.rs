@@ -379,6 +379,7 @@ impl World {
                 }
                 Output::Answered { .. }
                 | Output::Positions(_)
+                | Output::Disk(_)
                 | Output::Witnessed(_)
                 | Output::Doubted(_)
                 | Output::Disagrees(Disagreement::Missing) => {}
@@ -696,6 +697,7 @@ fn said(standing: DoorStanding) -> String {
     match standing {
         DoorStanding::Waiting => "waiting".to_owned(),
         DoorStanding::Overdue => "overdue".to_owned(),
+        DoorStanding::Failed { fault } => format!("failed: its {}", fault.what()),
         DoorStanding::Confirmed { at } => format!("confirmed at {}", time(at)),
         DoorStanding::MayStillOpen { until, .. } => match until {
             Some(until) => format!("may still open until {}", time(until)),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use offgate_core::actor::Actor;
+use offgate_core::agent::DiskState;
 use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
@@ -357,6 +358,8 @@ pub trait Batch: Ledger {
         said: &[SaidPosition],
         now: Timestamp,
     ) -> Result<(), StoreError>;
+    /// Notes whether the disk of an agent that is connected keeps what it is told.
+    fn disk(&mut self, agent: AgentId, state: DiskState, now: Timestamp) -> Result<(), StoreError>;
     /// Notes that an agent was heard.
     fn contact(&mut self, agent: AgentId, contact: Heard, now: Timestamp)
     -> Result<(), StoreError>;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::{Agent, AgentKey, JoinSecretHash, JoinToken};
+use offgate_core::agent::{Agent, AgentKey, DiskState, JoinSecretHash, JoinToken};
 use offgate_core::alert::{AlertKind, Tries};
 use offgate_core::checkpoint::SignedCheckpoint;
 use offgate_core::confirmation::{Alone, Contact, DoorFacts, DoorVersion};
@@ -82,6 +82,8 @@ pub struct CheckedEntries {
 pub struct AgentContact {
     /// Whether it is connected, and if not, when it was last heard.
     pub contact: Contact,
+    /// Whether its disk keeps what it is told, as it says itself while it is connected.
+    pub disk: DiskState,
     /// From when it is counted how long it may go on deciding on its own: when its lease was last
     /// renewed, or later, where the clocks do not tell how long ago that is; none if it never was.
     pub counted_from: Option<Timestamp>,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
+use offgate_core::agent::DiskState;
 use offgate_core::alert::Alert;
 use offgate_core::command::Command;
 use offgate_core::disagreement::Disagreement;
@@ -303,6 +304,14 @@ impl Store {
         said: Vec<SaidPosition>,
     ) -> Result<(), StoreError> {
         self.note(Job::Positions { agent, said }).await
+    }
+
+    /// Keeps whether the disk of an agent that is connected keeps what it is told.
+    ///
+    /// # Errors
+    /// The store could not do it.
+    pub async fn record_disk(&self, agent: AgentId, state: DiskState) -> Result<(), StoreError> {
+        self.note(Job::Disk { agent, state }).await
     }
 
     /// Keeps that an agent's table is not the one that it should be. That it has none is no news of

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
+use offgate_core::agent::DiskState;
 use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::command::Command;
@@ -65,6 +66,10 @@ pub(crate) enum Job {
         agent: AgentId,
         said: Vec<SaidPosition>,
     },
+    Disk {
+        agent: AgentId,
+        state: DiskState,
+    },
     Witness {
         agent: AgentId,
         seen: Witnessed,
@@ -112,6 +117,7 @@ impl Job {
             Self::Acknowledge { .. }
             | Self::Answered { .. }
             | Self::Positions { .. }
+            | Self::Disk { .. }
             | Self::Disagreement { .. }
             | Self::Events { .. }
             | Self::ForgetEvents { .. }
@@ -375,6 +381,10 @@ fn perform(
         }
         Job::Positions { agent, said } => {
             batch.positions(*agent, said, now)?;
+            Ok(Answer::Noted)
+        }
+        Job::Disk { agent, state } => {
+            batch.disk(*agent, *state, now)?;
             Ok(Answer::Noted)
         }
         Job::Witness { agent, seen } => {

@@ -54,14 +54,7 @@ pub enum Changed {
     Mismatch,
 }
 
-/// Whether the table can be made durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiskState {
-    /// It can.
-    Works,
-    /// A write failed, and not everything is written anew yet.
-    Fails,
-}
+pub use offgate_core::agent::DiskState;
 
 /// The doors of this agent cannot answer now: it is stopping, or far too many people are asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

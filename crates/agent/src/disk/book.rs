@@ -52,6 +52,17 @@ pub enum Durable {
     Failing,
 }
 
+impl Durable {
+    /// How the disk is.
+    #[must_use]
+    pub const fn disk(self) -> DiskState {
+        match self {
+            Self::UpTo(_) => DiskState::Works,
+            Self::Failing => DiskState::Fails,
+        }
+    }
+}
+
 /// What becomes of the files of before when a new generation is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {

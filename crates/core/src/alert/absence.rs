@@ -80,6 +80,7 @@ impl LimitsPassed {
             }
             DoorStanding::Waiting
             | DoorStanding::Overdue
+            | DoorStanding::Failed { .. }
             | DoorStanding::Confirmed { .. }
             | DoorStanding::MayStillOpen { .. } => {}
         }

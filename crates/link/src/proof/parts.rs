@@ -4,6 +4,7 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use offgate_core::confirmation::DoorStanding;
 use offgate_core::door_position::Position;
+use offgate_core::fault::Fault;
 use offgate_core::id::{AgentId, CredentialId, DoorId, UserId};
 use offgate_core::parameters::Timestamp;
 use offgate_core::tree::TreeHash;
@@ -261,6 +262,10 @@ fn standing(standing: DoorStanding) -> WireStanding {
         DoorStanding::KeepsLastTable { silent_since } => (4, None, silent_since, None),
         DoorStanding::Waiting => (5, None, None, None),
         DoorStanding::Overdue => (6, None, None, None),
+        DoorStanding::Failed { fault } => match fault {
+            Fault::DiskFails => (7, None, None, None),
+            Fault::OtherTable => (8, None, None, None),
+        },
     };
     WireStanding {
         number,
@@ -292,6 +297,12 @@ fn read_standing(read: &WireStanding) -> Option<DoorStanding> {
         4 => DoorStanding::KeepsLastTable { silent_since },
         5 => DoorStanding::Waiting,
         6 => DoorStanding::Overdue,
+        7 => DoorStanding::Failed {
+            fault: Fault::DiskFails,
+        },
+        8 => DoorStanding::Failed {
+            fault: Fault::OtherTable,
+        },
         _ => return None,
     };
     // Nothing that this standing does not say.

@@ -203,6 +203,9 @@ fn not_confirmed(standing: DoorStanding, time: impl Fn(Timestamp) -> String) -> 
         DoorStanding::Overdue => {
             "Not confirmed: it is connected, and has not confirmed in time.".to_owned()
         }
+        DoorStanding::Failed { fault } => {
+            format!("Not confirmed: it cannot, because its {}.", fault.what())
+        }
         DoorStanding::MayStillOpen {
             silent_since,
             until: end,

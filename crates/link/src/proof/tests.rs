@@ -4,6 +4,7 @@
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::confirmation::DoorStanding;
 use offgate_core::door_position::Position;
+use offgate_core::fault::Fault;
 use offgate_core::id::{AgentId, CredentialId, DoorId, StoreId, UserId};
 use offgate_core::log_proof::{LogProof, Shows};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
@@ -646,7 +647,7 @@ fn it_says_what_it_shows_and_no_more() {
 }
 
 fn any_door() -> impl Strategy<Value = (u8, u8, bool)> {
-    (0..8_u8, 0..3_u8, any::<bool>())
+    (0..10_u8, 0..3_u8, any::<bool>())
 }
 
 proptest! {
@@ -668,6 +669,12 @@ proptest! {
                 4 => DoorStanding::OnEmergencyList { silent_since, until },
                 5 => DoorStanding::KeepsLastTable { silent_since },
                 6 => DoorStanding::Waiting,
+                7 => DoorStanding::Failed {
+                    fault: Fault::DiskFails,
+                },
+                8 => DoorStanding::Failed {
+                    fault: Fault::OtherTable,
+                },
                 _ => DoorStanding::Overdue,
             };
             door.basis = Some(LimitBasis { renewed_at: at(1), lease_seconds: 100 });

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use offgate_core::agent::AgentKey;
+use offgate_core::agent::{AgentKey, DiskState};
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_event::DoorEvent;
@@ -125,6 +125,8 @@ pub enum Output {
     },
     /// Record how the agent's doors stand: all of them that have a contact.
     Positions(Vec<SaidPosition>),
+    /// Keep whether the agent's disk keeps what it is told.
+    Disk(DiskState),
     /// Record what a door answered, with the bytes that prove it.
     Answered {
         /// The question that this answers.
@@ -409,6 +411,13 @@ impl ServerEnd {
                 vec![Output::Positions(
                     doors.into_iter().map(Into::into).collect(),
                 )]
+            }
+            (Phase::Speaking, ToServer::Disk { works }) => {
+                vec![Output::Disk(if works {
+                    DiskState::Works
+                } else {
+                    DiskState::Fails
+                })]
             }
             (Phase::Speaking, ToServer::Pong { .. }) => Vec::new(),
             _ => self.close(RefusalCode::Protocol, "not now"),

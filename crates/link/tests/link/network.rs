@@ -313,6 +313,7 @@ impl Agent {
                 server_end::Output::Answered { .. } => self.answers += 1,
                 server_end::Output::Witnessed(_)
                 | server_end::Output::Positions(_)
+                | server_end::Output::Disk(_)
                 | server_end::Output::AsksRenewal
                 | server_end::Output::Store { .. } => {}
             }

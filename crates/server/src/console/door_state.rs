@@ -2,9 +2,10 @@
 //!
 //! Owns: the words. Says nothing of persons; that is `offgate_core::confirmation`.
 
-use offgate_core::agent::Agent;
+use offgate_core::agent::{Agent, DiskState};
 use offgate_core::calendar::write_time;
 use offgate_core::confirmation::{Alone, Contact, with_margin};
+use offgate_core::fault::Fault;
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::Timestamp;
 use offgate_core::place::{Door, LeaseLength, ZoneName};
@@ -25,6 +26,8 @@ pub(crate) enum DoorState {
     UpToDate,
     /// Connected, and it has not acknowledged the latest yet.
     Behind,
+    /// Connected, and its agent's disk fails: it can acknowledge nothing.
+    DiskFails,
     /// Not connected; decides on its own until then.
     OnItsOwn {
         /// Last heard.
@@ -54,6 +57,7 @@ impl DoorState {
             Self::NeverHeard => "Never heard",
             Self::UpToDate => "Online",
             Self::Behind => "Catching up",
+            Self::DiskFails => "Failed",
             Self::OnItsOwn { .. } | Self::KeepsLastTable { .. } => "Cut off",
             Self::Refusing { .. } => "Cut off, refusing",
         }
@@ -66,10 +70,16 @@ impl DoorState {
             Self::Behind => "waiting",
             Self::NoAgent => "neutral",
             Self::NeverHeard
+            | Self::DiskFails
             | Self::OnItsOwn { .. }
             | Self::KeepsLastTable { .. }
             | Self::Refusing { .. } => "danger",
         }
+    }
+
+    /// Whether its agent is connected.
+    pub(crate) const fn is_online(self) -> bool {
+        matches!(self, Self::UpToDate | Self::Behind | Self::DiskFails)
     }
 
     /// Whether somebody should look.
@@ -77,6 +87,7 @@ impl DoorState {
         matches!(
             self,
             Self::NeverHeard
+                | Self::DiskFails
                 | Self::OnItsOwn { .. }
                 | Self::KeepsLastTable { .. }
                 | Self::Refusing { .. }
@@ -91,6 +102,11 @@ impl DoorState {
             Self::NeverHeard => "Its agent has not been heard yet.".to_owned(),
             Self::UpToDate => "Has the latest table.".to_owned(),
             Self::Behind => "Has not confirmed the latest change yet.".to_owned(),
+            Self::DiskFails => format!(
+                "Connected, but it can confirm nothing: its {}. {}",
+                Fault::DiskFails.what(),
+                Fault::DiskFails.what_to_do()
+            ),
             Self::OnItsOwn { since, until } => format!(
                 "Has not answered since {}. Decides on its own until {}, then refuses everybody{}; \
                  the way out stays free.",
@@ -151,6 +167,7 @@ pub(crate) fn of(reader: &Reader, door: &Door, now: Timestamp) -> Result<DoorSta
         return Ok(DoorState::NeverHeard);
     };
     Ok(match heard.contact {
+        Contact::Connected if heard.disk == DiskState::Fails => DoorState::DiskFails,
         Contact::Connected => {
             if has_latest_table(reader, agent)? {
                 DoorState::UpToDate

@@ -123,9 +123,7 @@ fn lease(reader: &Reader, door: &Door) -> Result<LeaseLength, StoreError> {
 /// How many doors with an agent are online: "4 of 5 doors are online."
 fn summary(rows: &[DoorRow]) -> String {
     let with_agent = rows.iter().filter(|row| row.state != DoorState::NoAgent);
-    let online = rows
-        .iter()
-        .filter(|row| matches!(row.state, DoorState::UpToDate | DoorState::Behind));
+    let online = rows.iter().filter(|row| row.state.is_online());
     let (online, all) = (online.count(), with_agent.count());
     format!(
         "{online} of {all} door{} with an agent {} online.",

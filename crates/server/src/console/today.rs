@@ -101,7 +101,7 @@ fn today_page(console: &Console, signed_in: &SignedIn) -> Result<TodayPage, Fail
     let zone = times::zone(&reader)?;
     let counts = reader.user_counts(None, now)?;
     let rows = doors::rows(&reader, &zone, now)?;
-    let online = |row: &&DoorRow| matches!(row.state, DoorState::UpToDate | DoorState::Behind);
+    let online = |row: &&DoorRow| row.state.is_online();
     let with_agent = |row: &&DoorRow| row.state != DoorState::NoAgent;
     let refused = reader.activity(&ActivityQuery {
         about: About::Everything,

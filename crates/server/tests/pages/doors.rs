@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
+use offgate_core::agent::DiskState;
 use offgate_core::command::{Command, Expected};
 use offgate_core::disagreement::Disagreement;
 use offgate_core::door_position::{Position, SaidPosition};
@@ -246,6 +247,27 @@ async fn a_door_that_stands_open_is_told_beside_everything_it_refuses() {
         ("deactivated-door-open", format!("/users/{GONE}")),
         ("doors-open", "/doors".to_owned()),
         ("door-open", format!("/doors/{DOOR}")),
+    ] {
+        if !is_as_it_was(name, &house.get(&path).await) {
+            different.push(name);
+        }
+    }
+    all_as_they_were(&different);
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_door_that_cannot_confirm_is_told_with_the_reason_and_what_to_do() {
+    let house = House::new().await;
+    let noted = house.store.record_contact(AGENT, Heard::Connected).await;
+    noted.expect("noted");
+    let noted = house.store.record_disk(AGENT, DiskState::Fails).await;
+    noted.expect("noted");
+    let mut different = Vec::new();
+    for (name, path) in [
+        ("deactivated-disk-fails", format!("/users/{GONE}")),
+        ("doors-disk-fails", "/doors".to_owned()),
+        ("today-disk-fails", "/".to_owned()),
     ] {
         if !is_as_it_was(name, &house.get(&path).await) {
             different.push(name);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
+use offgate_core::agent::{Agent, DiskState, JoinSecretHash, JoinToken};
 use offgate_core::alert::{Alert, AlertKind};
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
@@ -640,6 +640,10 @@ impl Batch for SqliteBatch<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         positions::keep(self.connection, agent, said, now)
+    }
+
+    fn disk(&mut self, agent: AgentId, state: DiskState, now: Timestamp) -> Result<(), StoreError> {
+        contacts::disk(self.connection, agent, state, now)
     }
 
     fn contact(&mut self, agent: AgentId, heard: Heard, now: Timestamp) -> Result<(), StoreError> {

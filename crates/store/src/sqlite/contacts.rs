@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use offgate_core::agent::DiskState;
 use offgate_core::confirmation::{Contact, Renewal};
 use offgate_core::id::AgentId;
 use offgate_core::parameters::{Boot, Clock, Timestamp, Uptime};
@@ -47,6 +48,7 @@ pub(super) fn heard(
     }
     if heard == Heard::Connected {
         positions::forget(connection, agent)?;
+        disk(connection, agent, DiskState::Works, now)?;
     }
     let now = now.microseconds();
     run(
@@ -75,6 +77,24 @@ pub(super) fn heard(
     // Of what was refused while no lease of it was known, an instant can be named now. One that was
     // named never moves: what is read for this answer has every refusal that is on record.
     run(connection, NAME_SQL, params![agent.as_bytes()])
+}
+
+/// Notes whether the disk of an agent that is connected keeps what it is told.
+pub(super) fn disk(
+    connection: &Connection,
+    agent: AgentId,
+    state: DiskState,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let fails_since = match state {
+        DiskState::Works => None,
+        DiskState::Fails => Some(now.microseconds()),
+    };
+    run(
+        connection,
+        "UPDATE contact SET disk_fails_since = ?2 WHERE agent = ?1",
+        params![agent.as_bytes(), fails_since],
+    )
 }
 
 /// Notes that the server has just started: no agent is connected.
@@ -161,8 +181,8 @@ pub(crate) fn contact(
     let counting = Counting::by(connection, clock)?;
     one(
         connection,
-        "SELECT connected, heard_at, renewed_at, renewed_boot, renewed_since_boot FROM contact \
-         WHERE agent = ?1",
+        "SELECT connected, heard_at, renewed_at, renewed_boot, renewed_since_boot, \
+         disk_fails_since FROM contact WHERE agent = ?1",
         params![agent.as_bytes()],
         |row| {
             let heard_at = Timestamp::from_microseconds(row.get(1)?);
@@ -172,6 +192,10 @@ pub(crate) fn contact(
                     _ => Contact::Silent {
                         since: Some(heard_at),
                     },
+                },
+                disk: match instant(row.get(5)?) {
+                    None => DiskState::Works,
+                    Some(_) => DiskState::Fails,
                 },
                 counted_from: counting.renewal(row, 2)?,
             })

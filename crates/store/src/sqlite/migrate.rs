@@ -54,6 +54,7 @@ pub(super) const NEWEST: Schema<'static> = Schema {
         include_str!("../../migrations/0017_named_instants.sql"),
         include_str!("../../migrations/0018_fewer_pages.sql"),
         include_str!("../../migrations/0019_door_positions.sql"),
+        include_str!("../../migrations/0020_failing_disks.sql"),
     ],
     fill,
 };

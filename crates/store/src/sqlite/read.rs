@@ -8,6 +8,7 @@ use offgate_core::alert::AlertKind;
 use offgate_core::confirmation::{self, Alone, Contact, DoorFacts, DoorStanding};
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::fail_mode::EmergencyList;
+use offgate_core::fault::Fault;
 use offgate_core::id::{
     AgentId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId, HolidayGroupId,
     JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, UserId,
@@ -70,9 +71,11 @@ const DOORS_OF_SQL: &str = "SELECT id, revision, site, name, agent, lease_second
      WHERE agent = ?1 ORDER BY id";
 const DOOR_FACTS_SQL: &str = concat!(
     "SELECT c.door, c.confirmed_at, k.connected, k.heard_at, d.agent, c.agent, c.ended_at, \
-     c.renewed_at, c.renewed_boot, c.renewed_since_boot, c.position, p.position, p.since \
+     c.renewed_at, c.renewed_boot, c.renewed_since_boot, c.position, p.position, p.since, \
+     k.disk_fails_since, g.agent \
      FROM confirmation c \
-     LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door ",
+     LEFT JOIN contact k ON k.agent = c.agent LEFT JOIN door d ON d.id = c.door \
+     LEFT JOIN disagreement g ON g.agent = c.agent AND g.mended_at IS NULL ",
     position_join!(),
     "WHERE c.user = ?1 AND c.revision = ?2"
 );
@@ -184,6 +187,11 @@ impl Rows<'_> {
                             since: instant(row.get(3)?),
                         },
                         None => Contact::Silent { since: None },
+                    },
+                    fault: if instant(row.get(13)?).is_some() {
+                        Some(Fault::DiskFails)
+                    } else {
+                        optional_id!(row, 14, AgentId).map(|_| Fault::OtherTable)
                     },
                     alone: Alone::by(&settings, Some(user), counting.renewal(row, 7)?),
                     ended_at: instant(row.get(6)?),

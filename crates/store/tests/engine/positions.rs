@@ -1,10 +1,14 @@
-//! How doors stand, beside the refusals that were decided meanwhile.
+//! What an agent says of itself while it is connected, beside the refusals that were decided meanwhile:
+//! how its doors stand, and that its disk fails.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use offgate_core::agent::DiskState;
+use offgate_core::disagreement::Disagreement;
 use offgate_core::door_position::{Position, Positions, SaidPosition, Stands};
+use offgate_core::fault::Fault;
 use offgate_core::parameters::{Clock as _, Revision};
 use offgate_store::Heard;
 
@@ -105,4 +109,48 @@ fn how_a_door_stood_is_noted_with_the_refusal_and_how_it_stands_is_the_last_word
     assert!(stands(1).is_some());
     say(&opened, Vec::new());
     assert_eq!(stands(1), None);
+}
+
+#[test]
+fn why_a_connected_door_cannot_confirm_is_known_while_it_is_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 12);
+    opened.done(create(
+        1,
+        BTreeSet::from([group(1)]),
+        BTreeSet::new(),
+        "Ada",
+    ));
+    let refused_at = opened.done(deactivate(1));
+    let fault = || {
+        let facts = opened.store.read().door_facts(user(1), refused_at);
+        facts.expect("an answer")[0].fault
+    };
+    let disk = |state| {
+        let record = opened.store.record_disk(agent(1), state);
+        tokio_runtime().block_on(record).expect("recorded");
+    };
+    heard(&opened, Heard::Connected);
+    assert_eq!(fault(), None);
+    disk(DiskState::Fails);
+    assert_eq!(fault(), Some(Fault::DiskFails));
+    let contact = opened.store.read().contact(agent(1)).expect("an answer");
+    assert_eq!(contact.map(|contact| contact.disk), Some(DiskState::Fails));
+    disk(DiskState::Works);
+    assert_eq!(fault(), None);
+
+    // What it said on a connection before this one says nothing of now.
+    disk(DiskState::Fails);
+    heard(&opened, Heard::AsksRenewal);
+    assert_eq!(fault(), Some(Fault::DiskFails));
+    heard(&opened, Heard::Connected);
+    assert_eq!(fault(), None);
+
+    // Nobody has to say that a table is another than it should be; the disk comes first.
+    let other = Disagreement::Another(refused_at);
+    let record = opened.store.record_disagreement(agent(1), other);
+    tokio_runtime().block_on(record).expect("recorded");
+    assert_eq!(fault(), Some(Fault::OtherTable));
+    disk(DiskState::Fails);
+    assert_eq!(fault(), Some(Fault::DiskFails));
 }

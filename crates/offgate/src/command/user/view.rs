@@ -230,9 +230,14 @@ fn deactivated(
 }
 
 fn door(door: Value, standing: DoorStanding, positions: Positions, zone: &ZoneName) -> Record {
+    let failed;
     let (state, at) = match standing {
         DoorStanding::Waiting => ("waiting", None),
         DoorStanding::Overdue => ("overdue", None),
+        DoorStanding::Failed { fault } => {
+            failed = format!("failed: its {}", fault.what());
+            (failed.as_str(), None)
+        }
         DoorStanding::Confirmed { at } => ("confirmed", Some(at)),
         DoorStanding::MayStillOpen { until, .. } => ("may still open", until),
         DoorStanding::EndedByLimit { at } => ("ended by its time limit", Some(at)),

@@ -10,6 +10,7 @@ use offgate_core::calendar::{Edge, write_time};
 use offgate_core::command::Command;
 use offgate_core::confirmation::Alone;
 use offgate_core::credential::CredentialState;
+use offgate_core::fault::Fault;
 use offgate_core::id::CommandId;
 use offgate_core::records::Records as _;
 use offgate_core::text::Note;
@@ -128,6 +129,10 @@ fn unreachable(console: &Console, reader: &Reader, person: &User) -> Result<Vec<
         match door_state::of(reader, &door, now)? {
             DoorState::UpToDate | DoorState::Behind | DoorState::NoAgent => {}
             DoorState::NeverHeard => told.push(format!("{name} has never answered.")),
+            DoorState::DiskFails => told.push(format!(
+                "{name} cannot confirm it: its {}.",
+                Fault::DiskFails.what()
+            )),
             DoorState::OnItsOwn { since, .. }
             | DoorState::KeepsLastTable { since }
             | DoorState::Refusing { since, .. } => {

@@ -316,6 +316,12 @@ fn doors_now(reader: &Reader, person: &User, now: Timestamp) -> Result<Vec<DoorN
             DoorState::Refusing { .. } => {
                 refuses("It is cut off, and refuses everybody on the way in.")
             }
+            DoorState::DiskFails => (
+                Does::NotConfirmed,
+                "Not confirmed",
+                "Its agent's disk fails; until that is mended it decides as if it were cut off."
+                    .to_owned(),
+            ),
             DoorState::UpToDate
             | DoorState::Behind
             | DoorState::OnItsOwn { .. }

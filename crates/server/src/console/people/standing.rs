@@ -259,6 +259,16 @@ fn line(
             0,
             "Connected, but it has not confirmed. It may still refuse them.".to_owned(),
         ),
+        (DoorStanding::Failed { fault }, _) => (
+            "Failed",
+            "danger",
+            0,
+            format!(
+                "Connected, but it cannot confirm: its {}. {}",
+                fault.what(),
+                fault.what_to_do()
+            ),
+        ),
         (DoorStanding::EndedByLimit { at }, Confirms::Refuse) => (
             "Refuses by its limit",
             "confirmed",
