@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use offgate_core::agent::{Agent, AgentState};
 use offgate_core::change::Change;
+use offgate_core::credential::CredentialState;
 use offgate_core::id::{AgentId, UserId};
 use offgate_core::parameters::{Epoch, Revision, Timestamp};
-use offgate_core::ruling::{Ruling, ruled_by};
+use offgate_core::ruling::{Ruled, Ruling, ruled_by};
 use offgate_core::table::compile::{self, Person, Places, Scope, Touched};
 use offgate_core::table::entry::{Entry, EntryKey, EntryKind, RulingEntry, TableHash};
 use offgate_core::user::{Standing, UserRecord};
@@ -24,6 +25,9 @@ pub(crate) fn project(
     signer: &dyn StoreSigner,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if let Change::Restored(_) = change {
+        return rule_again(batch, revision, signer);
+    }
     let touched = compile::touched(batch, change)?;
     if touched.is_empty() {
         return Ok(());
@@ -165,14 +169,7 @@ fn write(
     revision: Revision,
     signer: &dyn StoreSigner,
 ) -> Result<BTreeSet<EntryKey>, StoreError> {
-    let hash = batch.table_head(agent.id)?;
-    let mut writing = Writing {
-        batch,
-        agent,
-        revision,
-        hash: hash.map_or(TableHash::EMPTY, |head| head.hash),
-        changed: BTreeSet::new(),
-    };
+    let mut writing = Writing::begin(batch, agent, revision)?;
     for key in keys {
         let after = match ruling.filter(|ruling| ruling.key() == *key) {
             Some(ruling) => Some(ruling.encode()),
@@ -195,11 +192,84 @@ fn write(
             }
         }
     }
-    let Writing { hash, changed, .. } = writing;
-    if !changed.is_empty() {
-        batch.write_table_head(agent.id, TableHead { revision, hash })?;
+    writing.end()
+}
+
+/// After a restore, every refusal that stands is ruled again, in the history that begins. Doors that
+/// confirm one from now on show it to any store that does not know this history: another backup too,
+/// of a branch in which somebody was admitted again before this one was put back.
+fn rule_again(
+    batch: &mut dyn Ledger,
+    revision: Revision,
+    signer: &dyn StoreSigner,
+) -> Result<(), StoreError> {
+    let identity = batch.identity();
+    let mut of_people = BTreeMap::new();
+    for agent in batch.agents()? {
+        let mut refused = BTreeMap::new();
+        for key in batch.entry_keys(agent.id)? {
+            match key.kind {
+                EntryKind::User => {
+                    let user = UserId::from_bytes(key.id);
+                    if !of_people.contains_key(&user) {
+                        of_people.insert(user, refusals(batch, user)?);
+                    }
+                    refused.extend(of_people.get(&user).into_iter().flatten().copied());
+                }
+                EntryKind::Ruling => refused.extend(refusal_in(batch, agent.id, key)?),
+                _ => {}
+            }
+        }
+        let mut writing = Writing::begin(batch, &agent, revision)?;
+        for (subject, ruled) in refused {
+            let ruling = Ruling {
+                subject,
+                ruled,
+                epoch: identity.epoch,
+                revision,
+            };
+            let entry = sealed(&ruling, identity, signer);
+            writing.put(entry.key(), Some(entry.encode()))?;
+        }
+        writing.end()?;
     }
-    Ok(changed)
+    Ok(())
+}
+
+/// What is refused of a person on record: they themselves, and cards that are lost.
+fn refusals(batch: &dyn Ledger, user: UserId) -> Result<Vec<([u8; 16], Ruled)>, StoreError> {
+    let Some(UserRecord::Present(person)) = batch.user(user)? else {
+        return Ok(Vec::new());
+    };
+    let deactivated = match person.standing {
+        Standing::Deactivated(_) => Some((*user.as_bytes(), Ruled::Deactivated)),
+        Standing::Active => None,
+    };
+    let credentials = batch.credentials_of(user)?;
+    let lost = credentials.iter().filter_map(|it| match it.state {
+        CredentialState::Lost { .. } => Some((*it.id.as_bytes(), Ruled::Lost)),
+        CredentialState::Usable => None,
+    });
+    Ok(deactivated.into_iter().chain(lost).collect())
+}
+
+/// The refusal that an agent was told with this entry, if it is one: of somebody who may not be on
+/// record any more.
+fn refusal_in(
+    batch: &dyn Ledger,
+    agent: AgentId,
+    key: EntryKey,
+) -> Result<Option<([u8; 16], Ruled)>, StoreError> {
+    let Some(encoded) = batch.entry(agent, key)? else {
+        return Ok(None);
+    };
+    match Entry::decode(&encoded) {
+        Ok(Entry::Ruling(entry)) => Ok(entry
+            .ruling()
+            .filter(|ruling| ruling.ruled.refuses())
+            .map(|ruling| (ruling.subject, ruling.ruled))),
+        Ok(_) | Err(_) => Err(StoreError::Damaged("a ruling that is none")),
+    }
 }
 
 /// An agent's table while a change is written into it.
@@ -218,7 +288,37 @@ enum Known {
     AsBefore,
 }
 
-impl Writing<'_> {
+impl<'b> Writing<'b> {
+    fn begin(
+        batch: &'b mut dyn Ledger,
+        agent: &'b Agent,
+        revision: Revision,
+    ) -> Result<Self, StoreError> {
+        let head = batch.table_head(agent.id)?;
+        Ok(Self {
+            batch,
+            agent,
+            revision,
+            hash: head.map_or(TableHash::EMPTY, |head| head.hash),
+            changed: BTreeSet::new(),
+        })
+    }
+
+    /// Says which entries are not as they were.
+    fn end(self) -> Result<BTreeSet<EntryKey>, StoreError> {
+        let Self {
+            batch,
+            agent,
+            revision,
+            hash,
+            changed,
+        } = self;
+        if !changed.is_empty() {
+            batch.write_table_head(agent.id, TableHead { revision, hash })?;
+        }
+        Ok(changed)
+    }
+
     fn put(&mut self, key: EntryKey, after: Option<Vec<u8>>) -> Result<Known, StoreError> {
         let before = self.batch.entry(self.agent.id, key)?;
         if before == after {

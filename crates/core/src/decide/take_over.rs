@@ -76,7 +76,7 @@ fn note(ruling: &Ruling) -> Option<Note> {
     };
     let change = ruling.revision.number();
     Note::parse(&format!(
-        "{what} by change {change} of the history that was lost"
+        "{what} as of change {change} of the history that was lost"
     ))
     .ok()
 }

@@ -6,11 +6,11 @@ use offgate_core::actor::Actor;
 use offgate_core::backup::Restored;
 use offgate_core::command::{Command, Expected, Unconfirmed};
 use offgate_core::credential::CredentialState;
-use offgate_core::id::CommandId;
+use offgate_core::id::{CommandId, GroupId, PolicyId};
 use offgate_core::parameters::{Clock as _, Epoch, Revision};
 use offgate_core::records::Records as _;
 use offgate_core::ruling::{Ruled, Ruling, Seal};
-use offgate_core::table::entry::{Entry, RulingEntry};
+use offgate_core::table::entry::{Entry, RulingEntry, TableHash};
 use offgate_core::text::{Note, PersonName};
 use offgate_core::user::{AccessPeriod, Profile, Standing, UserRecord};
 use offgate_store::Outcome;
@@ -170,6 +170,25 @@ fn what_a_door_goes_on_showing_undoes_no_later_admission() {
     assert_eq!(states(), (true, true));
 }
 
+/// Puts somebody into groups and gives them policies.
+fn member(number: u8, groups: BTreeSet<GroupId>, policies: BTreeSet<PolicyId>) -> Command {
+    Command::EditUser {
+        user: user(number),
+        expected: Expected::Whatever,
+        profile: Profile {
+            first_name: PersonName::parse("Ada").expect("a name"),
+            last_name: PersonName::parse("Last").expect("a name"),
+            preferred_name: None,
+            email: None,
+            phone: None,
+            employee_number: None,
+        },
+        access: AccessPeriod::default(),
+        groups,
+        policies,
+    }
+}
+
 /// The admissions that agent 1 has in its table, with the epoch that each was ruled in.
 fn admissions(opened: &Opened) -> BTreeSet<([u8; 16], u64)> {
     let store = opened.store.identity().store;
@@ -191,21 +210,6 @@ fn an_agent_that_comes_to_know_somebody_hears_that_they_were_admitted_again() {
     let directory = tempfile::tempdir().expect("a directory");
     let opened = furnished(directory.path(), 34);
     let now = opened.store.identity().epoch.counter;
-    let member = |number: u8, groups: &[u8]| Command::EditUser {
-        user: user(number),
-        expected: Expected::Whatever,
-        profile: Profile {
-            first_name: PersonName::parse("Ada").expect("a name"),
-            last_name: PersonName::parse("Last").expect("a name"),
-            preferred_name: None,
-            email: None,
-            phone: None,
-            employee_number: None,
-        },
-        access: AccessPeriod::default(),
-        groups: groups.iter().map(|number| group(*number)).collect(),
-        policies: BTreeSet::new(),
-    };
     let back_and_forth = |number: u8| {
         let card = credential(number);
         opened.done(create(number, BTreeSet::new(), BTreeSet::new(), "Ada"));
@@ -223,7 +227,7 @@ fn an_agent_that_comes_to_know_somebody_hears_that_they_were_admitted_again() {
         back_and_forth(number);
     }
     assert_eq!(rulings(&opened, 1), [], "it knows nobody");
-    opened.done(member(1, &[1]));
+    opened.done(member(1, BTreeSet::from([group(1)]), BTreeSet::new()));
     let of_first = BTreeSet::from([(person(1), now), (card(1), now)]);
     assert_eq!(admissions(&opened), of_first);
 
@@ -232,7 +236,7 @@ fn an_agent_that_comes_to_know_somebody_hears_that_they_were_admitted_again() {
     opened.done(Command::ReportLost {
         credential: credential(2),
     });
-    opened.done(member(2, &[1]));
+    opened.done(member(2, BTreeSet::from([group(1)]), BTreeSet::new()));
     assert_eq!(admissions(&opened), of_first);
 
     // Over a restore the word stays that of the epoch in which it was said.
@@ -244,7 +248,84 @@ fn an_agent_that_comes_to_know_somebody_hears_that_they_were_admitted_again() {
         },
         last: opened.store.read().head().expect("a head"),
     }));
-    opened.done(member(3, &[1]));
+    opened.done(member(3, BTreeSet::from([group(1)]), BTreeSet::new()));
     let of_third = BTreeSet::from([(person(3), 0), (card(3), 0)]);
     assert_eq!(admissions(&opened), &of_first | &of_third);
+}
+
+#[test]
+fn a_restore_rules_every_refusal_again_that_stands() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let opened = furnished(directory.path(), 35);
+    let here = BTreeSet::from([group(1)]);
+    for number in 1..=5 {
+        opened.done(create(number, here.clone(), BTreeSet::new(), "Ada"));
+        opened.done(deactivate(number));
+    }
+    opened.done(Command::ReactivateUser { user: user(2) });
+    opened.done(Command::ReactivateUser { user: user(3) });
+    opened.done(Command::ReportLost {
+        credential: credential(3),
+    });
+    opened.done(Command::RemoveCredential {
+        credential: credential(4),
+    });
+    opened.done(Command::RemoveUser {
+        user: user(5),
+        unconfirmed: Unconfirmed::Override(Note::parse("gone").expect("a note")),
+    });
+    // Another agent comes to know one of them, who is refused already.
+    opened.done(member(1, here, BTreeSet::from([policy(2)])));
+    assert_eq!(rulings(&opened, 2), []);
+
+    let restored = opened.done(Command::NoteRestore(Restored {
+        made_at: opened.clock.now(),
+        epoch: Epoch {
+            counter: 0,
+            nonce: [5; 16],
+        },
+        last: opened.store.read().head().expect("a head"),
+    }));
+    let store = opened.store.identity().store;
+    let again = |number: u8| -> BTreeSet<([u8; 16], u8)> {
+        rulings(&opened, number)
+            .into_iter()
+            .filter(|entry| entry.revision == restored.number())
+            .map(|entry| {
+                let ruling = entry.ruling().expect("a ruling");
+                assert_eq!(ruling.epoch, opened.store.identity().epoch);
+                assert_eq!(entry.seal(), Seal::of(&ruling.statement(store), &[7; 32]));
+                (ruling.subject, ruling.ruled as u8)
+            })
+            .collect()
+    };
+    assert_eq!(
+        again(1),
+        BTreeSet::from([
+            (*user(1).as_bytes(), Ruled::Deactivated as u8),
+            (*credential(3).as_bytes(), Ruled::Lost as u8),
+            (*user(4).as_bytes(), Ruled::Deactivated as u8),
+            (*credential(4).as_bytes(), Ruled::Withdrawn as u8),
+            (*user(5).as_bytes(), Ruled::Removed as u8),
+        ])
+    );
+    assert_eq!(
+        again(2),
+        BTreeSet::from([(*user(1).as_bytes(), Ruled::Deactivated as u8)])
+    );
+    // The table's hash is that of what it has now.
+    for number in [1, 2] {
+        let reader = opened.store.read();
+        let table = reader
+            .table_since(agent(number), None)
+            .expect("an answer")
+            .expect("a table");
+        let mut hash = TableHash::EMPTY;
+        for (_, bytes) in &table.puts {
+            hash = hash.with(&hash_key(number), bytes);
+        }
+        let head = reader.table_head(agent(number)).expect("an answer");
+        let head = head.expect("a table");
+        assert_eq!((head.revision, head.hash), (restored, hash));
+    }
 }
