@@ -6,7 +6,7 @@
 
 /// One rule that is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum DeliberateFault {
     /// An agent acknowledges what is in memory, before the disk has it.
     AcknowledgedBeforeSync,
     /// A restore goes on in the epoch of the store that was lost, and nobody compares histories.
@@ -48,7 +48,7 @@ pub enum Fault {
     ReissuedCardIsFormerHolders,
 }
 
-impl Fault {
+impl DeliberateFault {
     /// All of them.
     pub const ALL: [Self; 19] = [
         Self::AcknowledgedBeforeSync,

@@ -25,6 +25,6 @@ mod story;
 mod world;
 
 pub use counters::Counters;
-pub use faults::Fault;
+pub use faults::DeliberateFault;
 pub use story::Telling;
 pub use world::{Ran, run};

@@ -22,7 +22,7 @@ use offgate_store::engine::Heard;
 use offgate_store::{CarriedOut, Outcome, StoreSigner as _};
 
 use crate::books::Books;
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::keys::keys;
 use crate::oracle::{Page, Violation};
 use crate::story::About;
@@ -337,7 +337,7 @@ impl World {
                     // Whole tables are not held back: an agent without any hangs up on a renewal.
                     let is_change =
                         matches!(message, ToAgent::Overtake { .. } | ToAgent::Delta { .. });
-                    if is_change && self.has(Fault::RenewalAhead) {
+                    if is_change && self.has(DeliberateFault::RenewalAhead) {
                         let bytes = message.encode();
                         self.after(SECOND / 2, Event::SendDown(number, bytes));
                     } else {
@@ -435,7 +435,7 @@ impl World {
     }
 
     fn read(&mut self, n: usize, number: u64, since: Option<Revision>) -> Option<Table> {
-        let (now, stale) = (self.now, self.has(Fault::StaleNodeRenews));
+        let (now, stale) = (self.now, self.has(DeliberateFault::StaleNodeRenews));
         let node = &mut self.nodes[n];
         let talk = node.talks.get_mut(&number)?;
         let id = talk.agent.id;
@@ -463,11 +463,11 @@ impl World {
 
     /// Takes over what the store has forgotten of what an agent shows, if the store sealed it.
     fn take_over(&mut self, n: usize, agent: AgentId, shown: &[RulingEntry]) -> bool {
-        if self.fault.is_some_and(Fault::ignores_testimony) {
+        if self.fault.is_some_and(DeliberateFault::ignores_testimony) {
             return true;
         }
         let store = self.nodes[n].books.identity().store;
-        let any = self.has(Fault::UnsignedTestimony);
+        let any = self.has(DeliberateFault::UnsignedTestimony);
         let sealed: Vec<Ruling> = shown
             .iter()
             .filter_map(|entry| {
@@ -580,7 +580,7 @@ impl World {
                 Some(at) => DoorStanding::Confirmed { at },
                 None => {
                     let facts = match fault {
-                        Some(Fault::EmergencyListBounded) => {
+                        Some(DeliberateFault::EmergencyListBounded) => {
                             books.facts_about(row, None, uptime, time)
                         }
                         _ => {
@@ -657,8 +657,12 @@ impl World {
 }
 
 /// What a broken page makes of what it knows.
-fn misread(fault: Option<Fault>, facts: DoorFacts, lease_seconds: Option<u32>) -> DoorFacts {
-    let (Some(Fault::NoDriftMargin), Some(seconds)) = (fault, lease_seconds) else {
+fn misread(
+    fault: Option<DeliberateFault>,
+    facts: DoorFacts,
+    lease_seconds: Option<u32>,
+) -> DoorFacts {
+    let (Some(DeliberateFault::NoDriftMargin), Some(seconds)) = (fault, lease_seconds) else {
         return facts;
     };
     let margin = Duration::from_secs(seconds.into()) / 100 + Duration::from_secs(1);

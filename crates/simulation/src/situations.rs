@@ -14,7 +14,7 @@ use offgate_core::user::{Standing, UserRecord};
 use offgate_link::message::ToServer;
 
 use crate::agents::Down;
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::network::JITTER;
 use crate::oracle::Violation;
 use crate::servers::{Crash, Node};
@@ -123,7 +123,7 @@ impl World {
     }
 
     fn sweep_if_honest(&mut self) {
-        if !self.has(Fault::OlderFrames) {
+        if !self.has(DeliberateFault::OlderFrames) {
             self.sweep();
         }
     }
@@ -316,7 +316,7 @@ impl World {
         let nonce = self.random.bytes();
         let node = &mut self.nodes[STORE];
         node.books = books;
-        if self.fault != Some(Fault::NoEpoch) {
+        if self.fault != Some(DeliberateFault::NoEpoch) {
             let seconds = u64::try_from(time.seconds()).unwrap_or(0);
             let counter = (before.counter + 1).max(seconds);
             node.books.take_epoch(Epoch { counter, nonce }, time);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::agents::Agent;
 use crate::commands::People;
 use crate::counters::Counters;
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::keys::BEGINNING;
 use crate::network::Connection;
 use crate::oracle::{Oracle, Violation};
@@ -131,7 +131,7 @@ pub(crate) struct World {
     next: u64,
     pub(crate) random: Random,
     pub(crate) salts: Salts,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<DeliberateFault>,
     pub(crate) agents: Vec<Agent>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) connections: BTreeMap<u64, Connection>,
@@ -145,7 +145,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn new(seed: u64, fault: Option<Fault>, telling: Telling) -> Self {
+    fn new(seed: u64, fault: Option<DeliberateFault>, telling: Telling) -> Self {
         let random = Random::new(seed);
         let epoch = Epoch {
             counter: 1,
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    pub(crate) fn has(&self, fault: Fault) -> bool {
+    pub(crate) fn has(&self, fault: DeliberateFault) -> bool {
         self.fault == Some(fault)
     }
 
@@ -274,7 +274,7 @@ impl World {
 
 /// Runs a seed.
 #[must_use]
-pub fn run(seed: u64, fault: Option<Fault>, telling: Telling) -> Ran {
+pub fn run(seed: u64, fault: Option<DeliberateFault>, telling: Telling) -> Ran {
     let mut world = World::new(seed, fault, telling);
     world.set_up();
     world.run_until(TROUBLE);

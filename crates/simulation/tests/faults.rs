@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use offgate_simulation::{Fault, Telling, run};
+use offgate_simulation::{DeliberateFault, Telling, run};
 
 /// Within how many seeds every fault must be noticed. The rarest, refusals that are dropped when the
 /// table they overtook has arrived, shows about once in three hundred.
@@ -11,7 +11,7 @@ const SEEDS: u64 = 1_000;
 const THREADS: usize = 2;
 
 /// The first seed that notices, and what it says.
-fn noticed(fault: Fault) -> Option<(u64, String)> {
+fn noticed(fault: DeliberateFault) -> Option<(u64, String)> {
     (0..SEEDS).find_map(|seed| {
         let ran = run(seed, Some(fault), Telling::Silent);
         let words = ran.broken?;
@@ -24,7 +24,7 @@ fn every_fault_is_noticed() {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut missed = Vec::new();
-        while let Some(fault) = Fault::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(fault) = DeliberateFault::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
             match noticed(*fault) {
                 Some((_, words)) => println!("{fault:?}: {words}"),
                 None => missed.push(*fault),
@@ -32,7 +32,7 @@ fn every_fault_is_noticed() {
         }
         missed
     };
-    let missed: Vec<Fault> = std::thread::scope(|scope| {
+    let missed: Vec<DeliberateFault> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         threads
             .into_iter()

@@ -10,7 +10,7 @@ use offgate_link::message::ToAgent;
 
 use super::LOG_BYTES;
 use crate::disk::Survivors;
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::world::World;
 
 impl World {
@@ -95,7 +95,7 @@ impl World {
 
     /// What a broken agent makes of rulings about credentials.
     pub(super) fn learn_cards(&mut self, a: usize, rulings: &[RulingEntry]) {
-        if !self.has(Fault::TombstoneByCard) {
+        if !self.has(DeliberateFault::TombstoneByCard) {
             return;
         }
         for ruling in rulings.iter().filter_map(RulingEntry::ruling) {

@@ -3,14 +3,14 @@
 use offgate_agent::pieces::{DiskState, Durable, Keep, RETRY, Written};
 use offgate_link::agent_end::Input;
 
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::story::About;
 use crate::world::{Event, MILLI, SECOND, World};
 
 impl World {
     /// Hands over what is to be kept.
     pub(super) fn keep(&mut self, a: usize, keep: Keep) {
-        let early = self.has(Fault::AcknowledgedBeforeSync);
+        let early = self.has(DeliberateFault::AcknowledgedBeforeSync);
         let mut newest = Written::default();
         if let Some(process) = &mut self.agents[a].process {
             match &keep {
@@ -109,7 +109,7 @@ impl World {
                     process.judge.disk(DiskState::Works);
                     self.is_durable(a, written);
                 }
-                Durable::Failing if fault == Some(Fault::FailedSyncFallsBack) => {
+                Durable::Failing if fault == Some(DeliberateFault::FailedSyncFallsBack) => {
                     self.falls_back(a);
                 }
                 Durable::Failing => process.judge.disk(DiskState::Fails),

@@ -21,7 +21,7 @@ use offgate_link::agent_end::{AgentEnd, Input};
 use offgate_link::frame;
 
 use crate::disk::{Folder, Survivors};
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::network::Line;
 use crate::random::Random;
 use crate::story::About;
@@ -288,8 +288,8 @@ impl World {
             self.counters.leases_outlived += 1;
         }
         match fault {
-            Some(Fault::LeaseAfreshAtBoot) => judge.renewed(boot),
-            Some(Fault::SavedClockTrusted) => {
+            Some(DeliberateFault::LeaseAfreshAtBoot) => judge.renewed(boot),
+            Some(DeliberateFault::SavedClockTrusted) => {
                 if let Some(unheard) = agent.unheard {
                     judge.renewed(boot.saturating_sub(unheard));
                 }

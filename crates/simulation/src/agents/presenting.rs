@@ -9,7 +9,7 @@ use offgate_core::id::DoorId;
 use offgate_core::place::Direction;
 use offgate_core::table::admission::{Holder, Presented, Reason};
 
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::oracle::Violation;
 use crate::story::{About, STRANGER};
 use crate::world::World;
@@ -23,7 +23,7 @@ impl World {
         } else {
             Direction::In
         };
-        let by_card = self.has(Fault::TombstoneByCard)
+        let by_card = self.has(DeliberateFault::TombstoneByCard)
             && self
                 .oracle
                 .credentials(&bytes_of(presented))
@@ -66,7 +66,7 @@ impl World {
         }
         self.counters.opened += 1;
         let bytes = bytes_of(presented);
-        if self.has(Fault::ReissuedCardIsFormerHolders) {
+        if self.has(DeliberateFault::ReissuedCardIsFormerHolders) {
             holder = self.oracle.first_holder(&bytes);
         }
         if let Err(violation) = self.oracle.opened(door, &bytes, holder, time) {
@@ -98,7 +98,7 @@ impl World {
         presented: &Presented,
     ) -> Option<bool> {
         let (now, time) = (self.now, self.time());
-        if self.has(Fault::TombstoneByCard)
+        if self.has(DeliberateFault::TombstoneByCard)
             && self
                 .oracle
                 .credentials(&bytes_of(presented))

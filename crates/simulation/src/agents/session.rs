@@ -10,7 +10,7 @@ use offgate_link::{frame, reconnect};
 
 use super::broken::{is_admitted, rulings_of};
 use super::{Ask, Link};
-use crate::faults::Fault;
+use crate::faults::DeliberateFault;
 use crate::keys::keys;
 use crate::oracle::Violation;
 use crate::story::About;
@@ -24,7 +24,8 @@ impl World {
         }
         let (now, time) = (self.now, self.time());
         let node = self.which_node(a);
-        let whole_histories = self.has(Fault::NoEpoch) || self.has(Fault::ForkByRevision);
+        let whole_histories =
+            self.has(DeliberateFault::NoEpoch) || self.has(DeliberateFault::ForkByRevision);
         let store = self.nodes[STORE].books.identity().store;
         let agent = &mut self.agents[a];
         let boot = agent.boot(now, time);
@@ -114,7 +115,7 @@ impl World {
             return;
         };
         let (a, process, open) = (connection.agent, connection.process, connection.agent_open);
-        if !open && self.has(Fault::OlderFrames) {
+        if !open && self.has(DeliberateFault::OlderFrames) {
             return self.hears_late(a, &bytes);
         }
         if !open || !self.is_running(a, process, &Event::AtAgent(number, bytes.clone())) {
@@ -217,15 +218,14 @@ impl World {
                     match whole(changes, hash_key) {
                         Some((table, mut contents)) => {
                             let held = match fault {
-                                Some(Fault::SnapshotLifts) => {
+                                Some(DeliberateFault::SnapshotLifts) => {
                                     self.replace_forgetting(a, *table, |_, _| false)
                                 }
-                                Some(Fault::OlderAdmissionLifts) => {
-                                    self.replace_forgetting(a, *table, |table, held| {
+                                Some(DeliberateFault::OlderAdmissionLifts) => self
+                                    .replace_forgetting(a, *table, |table, held| {
                                         !is_admitted(table, held)
-                                    })
-                                }
-                                Some(Fault::OvertakingDropped) => {
+                                    }),
+                                Some(DeliberateFault::OvertakingDropped) => {
                                     let overtaken = link.overtaken.clone();
                                     self.replace_forgetting(a, *table, |_, held| {
                                         !overtaken.contains(&*held.subject)
@@ -253,7 +253,7 @@ impl World {
                 }
                 Output::LeaseFrom(asked_at) => {
                     let from = match fault {
-                        Some(Fault::LeaseFromReceipt) => boot,
+                        Some(DeliberateFault::LeaseFromReceipt) => boot,
                         _ => asked_at,
                     };
                     process.judge.renewed(from);
