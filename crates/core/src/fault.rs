@@ -27,9 +27,13 @@ impl Fault {
         }
     }
 
-    /// What to do, as a sentence.
+    /// What is wrong and what to do about it, to stand after a colon.
     #[must_use]
-    pub const fn what_to_do(self) -> &'static str {
+    pub fn with_what_to_do(self) -> String {
+        format!("its {}. {}", self.what(), self.what_to_do())
+    }
+
+    const fn what_to_do(self) -> &'static str {
         match self {
             Self::DiskFails => {
                 "Make room on its agent's disk, or replace it; it confirms by itself once it can keep \

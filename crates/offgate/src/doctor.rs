@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use offgate_core::agent::AgentState;
+use offgate_core::agent::{AgentState, DiskState};
 use offgate_core::backup::{Standing, standing};
 use offgate_core::confirmation::Contact;
+use offgate_core::fault::Fault;
 use offgate_core::parameters::{Clock, Randomness, Timestamp};
 use offgate_core::place::ZoneName;
 use offgate_core::records::Records as _;
@@ -499,7 +500,9 @@ fn agents(findings: &mut Findings, reader: &Reader, server: Server) -> Result<()
         if agent.state != AgentState::Enrolled || its_doors.is_empty() {
             continue;
         }
-        let contact = reader.contact(agent.id)?.map(|heard| heard.contact);
+        let heard = reader.contact(agent.id)?;
+        let disk = heard.map_or(DiskState::Works, |heard| heard.disk);
+        let contact = heard.map(|heard| heard.contact);
         // Without a server nobody can be connected, and that is said already.
         let silent = match server {
             Server::Runs => Health::Wrong,
@@ -521,11 +524,18 @@ fn agents(findings: &mut Findings, reader: &Reader, server: Server) -> Result<()
             }
             _ => (health, "has confirmed everything"),
         };
-        let words = format!(
+        let mut words = format!(
             "{} ({}) {contact} and {table}",
             agent.name.as_str(),
             its_doors.join(", ")
         );
+        let health = match disk {
+            DiskState::Works => health,
+            DiskState::Fails => {
+                words = format!("{words}: {}", Fault::DiskFails.with_what_to_do());
+                Health::Wrong
+            }
+        };
         findings.add("agent", health, words);
     }
     for door in doors.iter().filter(|door| door.agent.is_none()) {

@@ -1,5 +1,7 @@
 //! Agents of a real server: how they join, what a door answers, and how both start again.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use crate::support::{Installation, Running, Said, offgate, run, wait_until};
@@ -57,7 +59,7 @@ impl House {
         made["token"].as_str().expect("a token").to_owned()
     }
 
-    pub(crate) fn agent(&self, folder: &str) -> std::process::Command {
+    pub(crate) fn agent(&self, folder: &str) -> Command {
         let mut command = offgate();
         command
             .args([
@@ -205,6 +207,62 @@ fn a_door_says_itself_that_it_refuses() {
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
     let cut_off = books.run(&["user", "ask", "Yuki Mori", "--wait", "0"]);
     assert_eq!(cut_off.code, 4, "{cut_off:?}");
+}
+
+/// The same program, which goes on when a file would become larger than it may.
+fn surviving_a_full_disk(command: &Command) -> Command {
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
+#[test]
+fn a_door_whose_disk_keeps_nothing_says_so_and_confirms_once_it_does() {
+    let house = House::new();
+    let books = &house.installation;
+    let token = house.token();
+    let mut agent = Running::start(&mut surviving_a_full_disk(
+        house.agent("entrance").args(["--join", &token]),
+    ));
+    house.wait_for("entrance", "granted");
+    let may_write = |bytes: &str| {
+        let done = Command::new("prlimit")
+            .args(["--pid", &agent.child.id().to_string()])
+            .arg(format!("--fsize={bytes}:unlimited"))
+            .status()
+            .expect("util-linux");
+        assert!(done.success());
+    };
+    let state = || books.json(&["user", "show", "Yuki Mori"])["doors"][0]["state"].clone();
+
+    may_write("1");
+    books.json(&["user", "deactivate", "Yuki Mori"]);
+    house.wait_for("entrance", "refused: deactivated");
+    wait_until("the reason is told", || state() == "failed: its disk fails");
+    assert_eq!(
+        books.json(&["user", "show", "Yuki Mori"])["confirmation"],
+        "Confirmed by 0 of 1 door. Front door cannot confirm: its disk fails."
+    );
+    let unwell = books.run(&["doctor"]);
+    assert_eq!(unwell.code, 1, "{unwell:?}");
+    let told = "has not confirmed everything yet: its disk fails. Make room";
+    assert!(unwell.out.contains(told), "{unwell:?}");
+
+    may_write("unlimited");
+    wait_until("the door confirms by itself", || state() == "confirmed");
+    agent.end(Signal::KILL);
+    let mut agent = Running::start(&mut house.agent("entrance"));
+    house.wait_for("entrance", "refused: deactivated");
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
 }
 
 #[test]

@@ -103,9 +103,8 @@ impl DoorState {
             Self::UpToDate => "Has the latest table.".to_owned(),
             Self::Behind => "Has not confirmed the latest change yet.".to_owned(),
             Self::DiskFails => format!(
-                "Connected, but it can confirm nothing: its {}. {}",
-                Fault::DiskFails.what(),
-                Fault::DiskFails.what_to_do()
+                "Connected, but it can confirm nothing: {}",
+                Fault::DiskFails.with_what_to_do()
             ),
             Self::OnItsOwn { since, until } => format!(
                 "Has not answered since {}. Decides on its own until {}, then refuses everybody{}; \

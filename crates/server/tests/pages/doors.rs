@@ -268,6 +268,7 @@ async fn a_door_that_cannot_confirm_is_told_with_the_reason_and_what_to_do() {
         ("deactivated-disk-fails", format!("/users/{GONE}")),
         ("doors-disk-fails", "/doors".to_owned()),
         ("today-disk-fails", "/".to_owned()),
+        ("system-disk-fails", "/system".to_owned()),
     ] {
         if !is_as_it_was(name, &house.get(&path).await) {
             different.push(name);

@@ -264,9 +264,8 @@ fn line(
             "danger",
             0,
             format!(
-                "Connected, but it cannot confirm: its {}. {}",
-                fault.what(),
-                fault.what_to_do()
+                "Connected, but it cannot confirm: {}",
+                fault.with_what_to_do()
             ),
         ),
         (DoorStanding::EndedByLimit { at }, Confirms::Refuse) => (

@@ -7,10 +7,11 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use offgate_core::agent::{Agent, AgentState};
+use offgate_core::agent::{Agent, AgentState, DiskState};
 use offgate_core::calendar::write_time;
 use offgate_core::command::Command;
 use offgate_core::confirmation::Contact;
+use offgate_core::fault::Fault;
 use offgate_core::id::CommandId;
 use offgate_core::records::Records as _;
 
@@ -50,12 +51,18 @@ fn row(console: &Console, agent: &Agent) -> Result<AgentRow, Failure> {
         .map(|door| door.name.as_str().to_owned())
         .collect();
     doors.sort();
-    let contact = reader.contact(agent.id)?.map(|heard| heard.contact);
-    let (label, tone, heard) = match (agent.state, contact) {
+    let heard = reader.contact(agent.id)?;
+    let disk = heard.map_or(DiskState::Works, |heard| heard.disk);
+    let (label, tone, heard) = match (agent.state, heard.map(|heard| heard.contact)) {
         (AgentState::Revoked { at }, _) => (
             "Revoked",
             "deactivated",
             format!("Since {}", write_time(&zone, at, now)),
+        ),
+        (AgentState::Enrolled, Some(Contact::Connected)) if disk == DiskState::Fails => (
+            "Failed",
+            "danger",
+            format!("Connected: {}", Fault::DiskFails.with_what_to_do()),
         ),
         (AgentState::Enrolled, Some(Contact::Connected)) => {
             let table = reader.table_head(agent.id)?.map(|head| head.revision);
