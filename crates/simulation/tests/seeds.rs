@@ -6,6 +6,7 @@
     reason = "a promise that is broken fails the test, and how long it took is told"
 )]
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -14,14 +15,22 @@ use offgate_simulation::{Counters, Telling, run};
 /// How many runs at once.
 const THREADS: usize = 2;
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
+/// Which seeds: so many from the first on, or from one up to before another, as `20000..40000`.
+fn seeds() -> Range<u64> {
+    let Ok(asked) = std::env::var("OFFGATE_SIMULATION_SEEDS") else {
+        return 0..1_000;
+    };
+    let (first, end) = asked.split_once("..").unwrap_or(("0", &asked));
+    match (first.parse(), end.parse()) {
+        (Ok(first), Ok(end)) if first < end => first..end,
+        _ => panic!("{asked:?} are no seeds"),
+    }
 }
 
 /// Runs a seed again, and tells what happened.
 fn fail(seed: u64) -> ! {
     let told = run(seed, None, Telling::Story);
-    if number("OFFGATE_SIMULATION_WHOLE").is_some() {
+    if std::env::var_os("OFFGATE_SIMULATION_WHOLE").is_some() {
         println!("{}", told.story);
     }
     panic!("{}", told.broken.unwrap_or_default());
@@ -37,8 +46,7 @@ fn a_seed_is_the_same_run_every_time() {
 
 #[test]
 fn every_promise_holds_for_every_seed() {
-    let count = number("OFFGATE_SIMULATION_SEEDS").unwrap_or(1_000);
-    let first = number("OFFGATE_SIMULATION_FIRST").unwrap_or(0);
+    let Range { start, end } = seeds();
     for seed in include_str!("kept-seeds.txt").lines() {
         if let Ok(seed) = seed.parse()
             && run(seed, None, Telling::Silent).broken.is_some()
@@ -46,12 +54,12 @@ fn every_promise_holds_for_every_seed() {
             fail(seed);
         }
     }
-    let (next, begun) = (AtomicU64::new(first), Instant::now());
+    let (next, begun) = (AtomicU64::new(start), Instant::now());
     let work = || {
         let (mut counters, mut broken) = (Counters::default(), None);
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= first + count {
+            if seed >= end {
                 return (counters, broken);
             }
             let ran = run(seed, None, Telling::Silent);
@@ -75,7 +83,7 @@ fn every_promise_holds_for_every_seed() {
             Err(_) => panic!("a run did not come to its end"),
         }
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    let (count, seconds) = (end - start, begun.elapsed().as_secs_f64());
     println!(
         "{count} seeds in {seconds:.1} s: {:.1} a second",
         count as f64 / seconds
@@ -88,6 +96,6 @@ fn every_promise_holds_for_every_seed() {
             "{name} came up {how_often} times: nothing was tested there"
         );
     }
-    let events = counters.events / count.max(1);
+    let events = counters.events / count;
     assert!(count < 1_000 || events >= 2_000, "{events} events a seed");
 }
