@@ -292,7 +292,7 @@ fn a_restored_server_brings_nobody_back_whom_a_door_refuses() {
     }
     // It is said, and by whom.
     let log = on(&data, &["activity", "--limit", "200"], "");
-    assert!(log.out.contains("by change"), "{log:?}");
+    assert!(log.out.contains("as of change"), "{log:?}");
     let doctor = on(&data, &["doctor"], "");
     assert!(doctor.out.contains("restored from a backup"), "{doctor:?}");
     // Whoever is let in again, is: nothing is held for ever.
