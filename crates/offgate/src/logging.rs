@@ -13,6 +13,9 @@ pub(crate) fn start(filter: &str) -> Result<(), Failure> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // It would write to standard error that it could not write to standard error, and panic: on
+        // a full disk, or when whoever read it has gone, the doors would close with it.
+        .log_internal_errors(false)
         .try_init()
         .map_err(|error| Failure::unavailable("the log", error))
 }

@@ -230,9 +230,12 @@ fn a_door_whose_disk_keeps_nothing_says_so_and_confirms_once_it_does() {
     let house = House::new();
     let books = &house.installation;
     let token = house.token();
-    let mut agent = Running::start(&mut surviving_a_full_disk(
-        house.agent("entrance").args(["--join", &token]),
-    ));
+    // What it would tell its operator is on that disk too.
+    let log = house.installation.data().join("entrance.log");
+    let log = std::fs::File::create(log).expect("a file");
+    let mut agent = Running::start(
+        surviving_a_full_disk(house.agent("entrance").args(["--join", &token])).stderr(log),
+    );
     house.wait_for("entrance", "granted");
     let may_write = |bytes: &str| {
         let done = Command::new("prlimit")
