@@ -18,7 +18,7 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn new() -> Self {
         let installation = Installation::new();
-        let (server, address, console) = begin(&installation);
+        let (server, address, console) = begin(installation.serve());
         installation.json(&["site", "create", "Harbour Works", "--zone", "Europe/Berlin"]);
         installation.json(&[
             "door",
@@ -93,9 +93,8 @@ impl House {
     }
 }
 
-/// Starts the server, and says where agents find it, and browsers.
-fn begin(installation: &Installation) -> (Running, String, String) {
-    let mut server = installation.serve();
+/// A server that was started, and where agents find it, and browsers.
+pub(crate) fn begin(mut server: Running) -> (Running, String, String) {
     let said = server.read_until("Agents connect to");
     let after = |start: &str| {
         let mut found = said.iter().filter_map(|line| line.strip_prefix(start));
@@ -146,7 +145,7 @@ fn one_joins_from_standard_input_and_starts_again_without_a_token() {
     house
         .installation
         .json(&["user", "deactivate", "Yuki Mori"]);
-    (house.server, house.address, house.console) = begin(&house.installation);
+    (house.server, house.address, house.console) = begin(house.installation.serve());
     let mut agent = Running::start(&mut house.agent("entrance"));
     house.wait_for("entrance", "refused: deactivated");
     wait_until("the door confirms", || {
@@ -207,65 +206,6 @@ fn a_door_says_itself_that_it_refuses() {
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
     let cut_off = books.run(&["user", "ask", "Yuki Mori", "--wait", "0"]);
     assert_eq!(cut_off.code, 4, "{cut_off:?}");
-}
-
-/// The same program, which goes on when a file would become larger than it may.
-fn surviving_a_full_disk(command: &Command) -> Command {
-    let mut shell = Command::new("bash");
-    shell
-        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    shell
-}
-
-#[test]
-fn a_door_whose_disk_keeps_nothing_says_so_and_confirms_once_it_does() {
-    let house = House::new();
-    let books = &house.installation;
-    let token = house.token();
-    // What it would tell its operator is on that disk too.
-    let log = house.installation.data().join("entrance.log");
-    let log = std::fs::File::create(log).expect("a file");
-    let mut agent = Running::start(
-        surviving_a_full_disk(house.agent("entrance").args(["--join", &token])).stderr(log),
-    );
-    house.wait_for("entrance", "granted");
-    let may_write = |bytes: &str| {
-        let done = Command::new("prlimit")
-            .args(["--pid", &agent.child.id().to_string()])
-            .arg(format!("--fsize={bytes}:unlimited"))
-            .status()
-            .expect("util-linux");
-        assert!(done.success());
-    };
-    let state = || books.json(&["user", "show", "Yuki Mori"])["doors"][0]["state"].clone();
-
-    may_write("1");
-    books.json(&["user", "deactivate", "Yuki Mori"]);
-    house.wait_for("entrance", "refused: deactivated");
-    wait_until("the reason is told", || state() == "failed: its disk fails");
-    assert_eq!(
-        books.json(&["user", "show", "Yuki Mori"])["confirmation"],
-        "Confirmed by 0 of 1 door. Front door cannot confirm: its disk fails."
-    );
-    let unwell = books.run(&["doctor"]);
-    assert_eq!(unwell.code, 1, "{unwell:?}");
-    let told = "has not confirmed everything yet: its disk fails. Make room";
-    assert!(unwell.out.contains(told), "{unwell:?}");
-
-    may_write("unlimited");
-    wait_until("the door confirms by itself", || state() == "confirmed");
-    agent.end(Signal::KILL);
-    let mut agent = Running::start(&mut house.agent("entrance"));
-    house.wait_for("entrance", "refused: deactivated");
-    assert_eq!(agent.end(Signal::TERM).0, Some(0));
 }
 
 #[test]
@@ -502,7 +442,7 @@ fn a_server_on_an_old_copy_of_its_data_is_found_out_and_brings_nobody_back() {
         .installation
         .json(&["user", "deactivate", "Yuki Mori"]);
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
-    (house.server, house.address, house.console) = begin(&house.installation);
+    (house.server, house.address, house.console) = begin(house.installation.serve());
     let mut agent = Running::start(&mut house.agent("entrance"));
     house.wait_for("entrance", "refused: deactivated");
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
@@ -516,7 +456,7 @@ fn a_server_on_an_old_copy_of_its_data_is_found_out_and_brings_nobody_back() {
     for (path, bytes) in old {
         std::fs::write(path, bytes).expect("written");
     }
-    (house.server, house.address, house.console) = begin(&house.installation);
+    (house.server, house.address, house.console) = begin(house.installation.serve());
     let mut agent = Running::start(&mut house.agent("entrance"));
     let mut found = house.installation.run(&["doctor"]);
     wait_until("the doctor says so", || {

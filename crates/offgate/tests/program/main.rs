@@ -15,6 +15,7 @@ mod cut;
 mod demo;
 mod drill;
 mod erasure;
+mod full_disk;
 mod keys;
 mod kills;
 mod mail;

@@ -168,14 +168,21 @@ impl Installation {
 
     /// Starts the server on ports that are free.
     pub(crate) fn serve(&self) -> Running {
-        Running::start(offgate().arg("serve").arg("--data").arg(self.data()).args([
+        Running::start(&mut self.server())
+    }
+
+    /// What starts its server.
+    pub(crate) fn server(&self) -> Command {
+        let mut command = offgate();
+        command.arg("serve").arg("--data").arg(self.data()).args([
             "--listen",
             "127.0.0.1:0",
             "--http",
             "127.0.0.1:0",
             "--log",
             "warn",
-        ]))
+        ]);
+        command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {

@@ -39,7 +39,8 @@ pub(crate) async fn execute(
     let task = console
         .tasks
         .spawn(async move { store.execute(id, actor, command).await });
-    match task.await.unwrap_or(Err(StoreError::OutcomeUnknown))? {
+    let done = task.await.unwrap_or(Err(StoreError::OutcomeUnknown));
+    match done.map_err(Failure::NotDone)? {
         Outcome::Done { .. } => Ok(Executed::Done),
         Outcome::Refused(refusal) => Ok(Executed::Refused(refusal)),
     }

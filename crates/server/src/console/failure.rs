@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     SignIn(String),
     /// The store did not answer. Says nothing of what is there.
     Store(StoreError),
+    /// The store did not carry out what was asked for, or does not know whether it did.
+    NotDone(StoreError),
     /// A template failed.
     Render(askama::Error),
 }
@@ -72,8 +74,13 @@ impl IntoResponse for Failure {
                 "This form could not be read",
                 words.to_owned(),
             ),
+            Self::NotDone(error) => {
+                tell(&error, "the store did not carry out what a page asked for");
+                let (heading, words) = not_done(&error);
+                (StatusCode::SERVICE_UNAVAILABLE, heading, words.to_owned())
+            }
             Self::Store(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "the store did not answer a page");
+                tell(&error, "the store did not answer a page");
                 (
                     StatusCode::SERVICE_UNAVAILABLE,
                     "Offgate cannot read or write its records just now",
@@ -104,7 +111,44 @@ impl IntoResponse for Failure {
     }
 }
 
+fn tell(error: &StoreError, what: &str) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::error!(%error, ?cause, "{what}");
+}
+
+/// What is said to whoever asked for something, and has to know whether it was done.
+const fn not_done(error: &StoreError) -> (&'static str, &'static str) {
+    match error {
+        StoreError::OutcomeUnknown => (
+            "It is not known whether this was done",
+            "Go back and send it again: it is done once, however often it is sent. If it stays so, \
+             run “offgate doctor” on the server.",
+        ),
+        _ => (
+            "This was not done",
+            "Offgate cannot write its records just now, so nothing was changed: doors go on \
+             deciding by what they have. Go back and send it again in a moment; if it stays so, run \
+             “offgate doctor” on the server.",
+        ),
+    }
+}
+
 /// Any other address.
 pub(super) async fn not_found() -> Failure {
     Failure::NotFound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_to_be_undone_that_may_have_been_done() {
+        let (heading, words) = not_done(&StoreError::OutcomeUnknown);
+        assert_eq!(heading, "It is not known whether this was done");
+        assert!(!words.contains("nothing was changed"), "{words}");
+        let (heading, words) = not_done(&StoreError::Overloaded);
+        assert_eq!(heading, "This was not done");
+        assert!(words.contains("nothing was changed"), "{words}");
+    }
 }
