@@ -65,6 +65,17 @@ pub(crate) enum Failure {
         /// What was asked for.
         wanted: String,
     },
+    /// Nothing has this name, and a few things have one that is like it.
+    #[error("there is no {} {}; these are called nearly so:\n{}",
+            .thing.word(), quoted(.wanted), .candidates.join("\n"))]
+    NearlySo {
+        /// The kind of thing.
+        thing: Thing,
+        /// What was asked for.
+        wanted: String,
+        /// One line for each that is meant, perhaps.
+        candidates: Vec<String>,
+    },
     /// More than one thing has this name.
     #[error("more than one {} is called {}; use the id of one of these:\n{}",
             .thing.word(), quoted(.wanted), .candidates.join("\n"))]
@@ -108,7 +119,7 @@ impl Failure {
             | Self::Declined
             | Self::Unwell => 1,
             Self::Usage { .. } => 2,
-            Self::NotFound { .. } | Self::Ambiguous { .. } => 3,
+            Self::NotFound { .. } | Self::NearlySo { .. } | Self::Ambiguous { .. } => 3,
             Self::Unavailable(_) => 4,
             Self::OutcomeUnknown(_) => 5,
             Self::DoesNotAddUp | Self::Disproven(_) => 6,

@@ -14,6 +14,8 @@ use crate::exit::Failure;
 
 /// From how many namesakes on no more are looked for.
 const CANDIDATES: usize = 50;
+/// How many who are called nearly so are named.
+const NEARLY: usize = 5;
 
 /// Who.
 #[derive(Clone, Debug, Args)]
@@ -43,12 +45,17 @@ pub(crate) fn pick_person(reader: &Reader, wanted: &str) -> Result<User, Failure
         from: None,
         limit: USERS_LIMIT,
     };
-    let mut meant: Vec<User> = Vec::new();
+    let (mut meant, mut nearly): (Vec<User>, Vec<User>) = (Vec::new(), Vec::new());
     loop {
         // The filter does not look at the time.
         let page = reader.users(&query, Timestamp::from_seconds(0))?;
-        let people = page.rows.into_iter().map(|row| row.user);
-        meant.extend(people.filter(|user| is_meant(user, wanted)));
+        for user in page.rows.into_iter().map(|row| row.user) {
+            if is_meant(&user, wanted) {
+                meant.push(user);
+            } else if nearly.len() < NEARLY {
+                nearly.push(user);
+            }
+        }
         query.from = page.next;
         if query.from.is_none() || meant.len() > CANDIDATES {
             break;
@@ -56,7 +63,13 @@ pub(crate) fn pick_person(reader: &Reader, wanted: &str) -> Result<User, Failure
     }
     match (meant.pop(), meant.is_empty()) {
         (Some(user), true) => Ok(user),
-        (None, _) => Err(not_found()),
+        // Whoever asks for nobody is not shown everybody.
+        (None, _) if nearly.is_empty() || wanted.trim().is_empty() => Err(not_found()),
+        (None, _) => Err(Failure::NearlySo {
+            thing: Thing::User,
+            wanted: wanted.to_owned(),
+            candidates: nearly.iter().map(candidate).collect(),
+        }),
         (Some(last), false) => {
             meant.push(last);
             Err(Failure::Ambiguous {
@@ -150,5 +163,14 @@ mod tests {
         }
         let found = pick_person(&store.read(), "al b").expect("somebody");
         assert_eq!(found.profile.full_name(), "Al B");
+        let Err(Failure::NearlySo { candidates, .. }) = pick_person(&store.read(), "Aa") else {
+            panic!("some are called nearly so");
+        };
+        assert_eq!(candidates.len(), NEARLY);
+        assert!(candidates[0].contains("Al Aa B0"), "{candidates:?}");
+        for nobody in ["", " ", "Zz"] {
+            let found = pick_person(&store.read(), nobody);
+            assert!(matches!(found, Err(Failure::NotFound { .. })), "{nobody:?}");
+        }
     }
 }
