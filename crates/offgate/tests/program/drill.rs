@@ -33,13 +33,19 @@ fn answer(house: &House, card: &str) -> String {
     said.out.trim().to_owned()
 }
 
-/// Copies the backups to another place, and burns all that the server had.
-fn burn(house: &mut House) -> tempfile::TempDir {
+/// Copies the backups to another place.
+fn mirrored(house: &House) -> tempfile::TempDir {
     let mirror = tempfile::tempdir().expect("a folder");
     for (path, bytes) in files(&house.installation.data().join("backups")) {
         let name = path.file_name().expect("a name");
         std::fs::write(mirror.path().join(name), bytes).expect("a copy");
     }
+    mirror
+}
+
+/// Copies the backups to another place, and burns all that the server had.
+fn burn(house: &mut House) -> tempfile::TempDir {
+    let mirror = mirrored(house);
     house.server.end(Signal::KILL);
     for entry in std::fs::read_dir(house.installation.data()).expect("the folder") {
         let path = entry.expect("a file").path();
@@ -305,6 +311,97 @@ fn a_restored_server_brings_nobody_back_whom_a_door_refuses() {
     assert_eq!(found.code, 0, "{found:?}");
     wait_until("the card is good again", || {
         answer(&house, second) == "granted"
+    });
+    assert_eq!(server.end(Signal::TERM).0, Some(0));
+    assert_eq!(agent.end(Signal::TERM).0, Some(0));
+}
+
+/// The newest backup of a mirror, put back on a new machine and served where the last one was.
+fn put_back(
+    mirror: &tempfile::TempDir,
+    data: &Path,
+    passphrase: &str,
+    address: &str,
+) -> (Running, String) {
+    let from = mirror.path().to_str().expect("text");
+    let restored = on(data, &["restore", from], passphrase);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    let shown = on(
+        data,
+        &["user", "show", "Leaver Drill", "--format", "json"],
+        "",
+    );
+    let status = shown.json()["status"].as_str().expect("one").to_owned();
+    let mut server = Running::start(
+        offgate()
+            .arg("--data")
+            .arg(data)
+            .args(["serve", "--listen", address, "--log", "warn"]),
+    );
+    server.read_until("Root fingerprint");
+    (server, status)
+}
+
+fn second() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    since.expect("a time after 1970").as_secs()
+}
+
+#[test]
+fn what_a_door_confirmed_to_one_restored_server_it_shows_to_the_next() {
+    let mut house = House::new();
+    let passphrase = house.installation.passphrase();
+    let token = house.token();
+    let mut agent = Running::start(house.agent("entrance").args(["--join", &token]));
+    with_card(&house, "Leaver", LEAVER);
+    let books = &house.installation;
+    wait_until("they may pass", || answer(&house, LEAVER) == "granted");
+    books.json(&["user", "deactivate", "Leaver Drill"]);
+    wait_until("they may not", || {
+        answer(&house, LEAVER) == "refused: deactivated"
+    });
+    books.json(&["backup", "now"]);
+    let while_refused = mirrored(&house);
+    books.json(&["user", "reactivate", "Leaver Drill"]);
+    wait_until("they may again", || answer(&house, LEAVER) == "granted");
+    books.json(&["backup", "now"]);
+    let address = house.address.clone();
+    let while_active = burn(&mut house);
+
+    // The older of both is put back, and the page says that the door refuses.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let data = elsewhere.path().join("first");
+    let (mut server, status) = put_back(&while_refused, &data, &passphrase, &address);
+    assert_eq!(status, "deactivated");
+    let put_back_in = second();
+    let confirmed = |data: &Path| {
+        let shown = on(
+            data,
+            &["user", "show", "Leaver Drill", "--format", "json"],
+            "",
+        );
+        shown.json()["confirmation"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("Confirmed by 1 of 1 door, "))
+    };
+    wait_until("the door confirms", || confirmed(&data));
+    assert_eq!(answer(&house, LEAVER), "refused: deactivated");
+    server.end(Signal::KILL);
+
+    // Then the other one, from before they were put on record as refused again. The epochs of
+    // restores are counted in seconds.
+    wait_until("another second", || second() > put_back_in);
+    let data = elsewhere.path().join("second");
+    let (mut server, status) = put_back(&while_active, &data, &passphrase, &address);
+    assert_eq!(status, "active", "the backup knows no better");
+    wait_until("the door shows it what it confirmed", || {
+        assert_eq!(answer(&house, LEAVER), "refused: deactivated");
+        confirmed(&data)
+    });
+    let again = on(&data, &["user", "reactivate", "Leaver Drill"], "");
+    assert_eq!(again.code, 0, "{again:?}");
+    wait_until("they may pass again", || {
+        answer(&house, LEAVER) == "granted"
     });
     assert_eq!(server.end(Signal::TERM).0, Some(0));
     assert_eq!(agent.end(Signal::TERM).0, Some(0));
