@@ -539,6 +539,41 @@ fn a_keypad_that_waits_refuses_pins_alone() {
 }
 
 #[test]
+fn access_begins_at_its_first_instant_and_is_over_at_its_end() {
+    let memory = organisation("Europe/Berlin", rich_schedule(), rich_holidays());
+    let mut table = snapshot(&memory);
+    let (starts, ends) = (1_780_000_000_000_000, 1_780_000_100_000_000);
+    let pin = Presented::Pin(PinDigest::from_bytes([1; 32]));
+    let hash = pin.hash(&agent().hash_key);
+    table.put(Entry::User(UserEntry {
+        user: (*user_id(1).as_bytes()).into(),
+        standing: 0,
+        starts: Some(starts),
+        ends: Some(ends),
+        policies: vec![(*policy_id(2).as_bytes()).into()],
+        credentials: vec![(hash.0.into(), [1; 16].into(), 0)],
+    }));
+    let refused = |now: i64| {
+        let now = Timestamp::from_microseconds(now);
+        match admit(
+            &table,
+            DoorState::ORDINARY,
+            &pin,
+            door_id(2),
+            Direction::In,
+            now,
+        ) {
+            Decision::Refused { reason, .. } => Some(reason),
+            _ => None,
+        }
+    };
+    assert_eq!(refused(starts - 1), Some(Reason::NotStarted));
+    assert_eq!(refused(starts), None);
+    assert_eq!(refused(ends - 1), None);
+    assert_eq!(refused(ends), Some(Reason::Ended));
+}
+
+#[test]
 fn the_page_and_the_door_say_the_same() {
     let mut memory = organisation("Europe/Berlin", rich_schedule(), rich_holidays());
     let now = Timestamp::from_seconds(i64::from(day(2026, 6, 5).0) * 86_400);
