@@ -379,6 +379,25 @@ impl Books {
         }
     }
 
+    /// A broken store: tells agents the rulings that they were told before.
+    pub(crate) fn take_rulings_of(&mut self, before: &Self) {
+        for (agent, table) in &mut self.tables {
+            let Some(before) = before.tables.get(agent) else {
+                continue;
+            };
+            let is_ruling = |key: &EntryKey| key.kind == EntryKind::Ruling;
+            table.rows.retain(|key, _| !is_ruling(key));
+            let rulings = before.rows.iter().filter(|(key, _)| is_ruling(key));
+            table
+                .rows
+                .extend(rulings.map(|(key, row)| (*key, row.clone())));
+            // Nothing else is other than before.
+            if let (Some(head), Some(before)) = (&mut table.head, before.head) {
+                head.hash = before.hash;
+            }
+        }
+    }
+
     /// Keeps an acknowledgement, and confirms what waited for it.
     pub(crate) fn acknowledge(
         &mut self,

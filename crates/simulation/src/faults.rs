@@ -14,6 +14,8 @@ pub enum DeliberateFault {
     /// A whole table that lacks a refusal lifts it. What agents show is not taken over either: it
     /// would put this right before anybody saw it.
     SnapshotLifts,
+    /// A restore leaves the refusals that stand as they were ruled in the epoch that is over.
+    RefusalsNotRuledAgain,
     /// What agents show is not taken over.
     TestimonyIgnored,
     /// Any admission lifts a refusal, whichever was ruled later; testimony as there.
@@ -50,10 +52,11 @@ pub enum DeliberateFault {
 
 impl DeliberateFault {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AcknowledgedBeforeSync,
         Self::NoEpoch,
         Self::SnapshotLifts,
+        Self::RefusalsNotRuledAgain,
         Self::TestimonyIgnored,
         Self::OlderAdmissionLifts,
         Self::OvertakingDropped,
@@ -96,7 +99,7 @@ impl DeliberateFault {
             | Self::StaleNodeRenews
             | Self::EmergencyListBounded
             | Self::FailedSyncFallsBack => &["G3"],
-            Self::NoEpoch => &["G1", "G4"],
+            Self::NoEpoch | Self::RefusalsNotRuledAgain => &["G1", "G4"],
             Self::ForkByRevision => &["G1", "G3"],
             Self::TestimonyIgnored | Self::UnsignedTestimony => &["G4"],
             Self::ReissuedCardIsFormerHolders => &["G7"],

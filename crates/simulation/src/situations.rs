@@ -328,7 +328,13 @@ impl World {
             let id = CommandId::from_bytes(self.random.bytes());
             let by = Actor::ServerCommandLine;
             let command = Command::NoteRestore(restored);
+            let before = self
+                .has(DeliberateFault::RefusalsNotRuledAgain)
+                .then(|| self.nodes[STORE].books.clone());
             self.carry_out(STORE, id, by, &command);
+            if let Some(before) = before {
+                self.nodes[STORE].books.take_rulings_of(&before);
+            }
         }
         let back = self.random.between(500, 10_000) * MILLI;
         self.after(back, Event::ServerUp(STORE));

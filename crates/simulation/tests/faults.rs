@@ -10,9 +10,12 @@ const SEEDS: u64 = 1_000;
 /// How many at once.
 const THREADS: usize = 2;
 
-/// The first seed that notices, and what it says.
+/// The first seed that notices, and what it says. Those that once found something are tried first:
+/// what is not ruled again after a restore shows about once in a thousand.
 fn noticed(fault: DeliberateFault) -> Option<(u64, String)> {
-    (0..SEEDS).find_map(|seed| {
+    let kept = include_str!("kept-seeds.txt").lines();
+    let kept = kept.filter_map(|line| line.parse().ok());
+    kept.chain(0..SEEDS).find_map(|seed| {
         let ran = run(seed, Some(fault), Telling::Silent);
         let words = ran.broken?;
         Some((seed, words.lines().next().unwrap_or_default().to_owned()))
