@@ -1,5 +1,6 @@
 //! Keeps every agent's table in step with the records, in the transaction that changes them.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use offgate_core::agent::{Agent, AgentState};
@@ -211,10 +212,12 @@ fn rule_again(
             match key.kind {
                 EntryKind::User => {
                     let user = UserId::from_bytes(key.id);
-                    if !of_people.contains_key(&user) {
-                        of_people.insert(user, refusals(batch, user)?);
-                    }
-                    refused.extend(of_people.get(&user).into_iter().flatten().copied());
+                    // The next agents know most of the same people.
+                    let of_person = match of_people.entry(user) {
+                        Slot::Occupied(known) => known.into_mut(),
+                        Slot::Vacant(unknown) => unknown.insert(refusals(batch, user)?),
+                    };
+                    refused.extend(of_person.iter().copied());
                 }
                 EntryKind::Ruling => refused.extend(refusal_in(batch, agent.id, key)?),
                 _ => {}
