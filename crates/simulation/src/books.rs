@@ -294,16 +294,25 @@ impl Books {
 
     /// What a page knows of a door that must confirm something.
     pub(crate) fn facts(&self, row: &Confirmation, uptime: Uptime, now: Timestamp) -> DoorFacts {
-        self.facts_about(row, Some(row.user), uptime, now)
+        self.facts_about(row, Some(row.user), self.by_both_clocks(uptime, now))
     }
 
-    /// As [`Self::facts`], for somebody in particular or for anybody.
+    /// From when a limit is counted.
+    pub(crate) fn by_both_clocks(
+        &self,
+        uptime: Uptime,
+        now: Timestamp,
+    ) -> impl Fn(Renewal) -> Timestamp {
+        let serving = self.serving;
+        move |renewal| renewal.counted_from(serving, Some(uptime), now)
+    }
+
+    /// As [`Self::facts`], for somebody in particular or for anybody, and counted as is said.
     pub(crate) fn facts_about(
         &self,
         row: &Confirmation,
         user: Option<UserId>,
-        uptime: Uptime,
-        now: Timestamp,
+        counted_from: impl Fn(Renewal) -> Timestamp,
     ) -> DoorFacts {
         let contact = self.contacts.get(&row.agent);
         let has_agent = self
@@ -332,12 +341,7 @@ impl Books {
                 },
                 None => Contact::Silent { since: None },
             },
-            alone: Alone::by(
-                &settings,
-                user,
-                row.renewed
-                    .map(|renewal| renewal.counted_from(self.serving, Some(uptime), now)),
-            ),
+            alone: Alone::by(&settings, user, row.renewed.map(counted_from)),
             ended_at: row.ended_at,
             fault: None,
             positions: Positions::default(),

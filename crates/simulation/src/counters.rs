@@ -60,6 +60,8 @@ counters! {
     renewed_while_stalled
     /// Server crashes.
     server_crashes
+    /// Times somebody set the server's time of day.
+    server_clock_set
     /// Agents replaced.
     replaced
     /// Refusals that a restored store took over from a door.

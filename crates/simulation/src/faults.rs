@@ -28,6 +28,8 @@ pub enum DeliberateFault {
     LeaseFromReceipt,
     /// Limits are counted out without a margin for clocks that run slow.
     NoDriftMargin,
+    /// Limits are counted out by the time of day alone, which somebody may set.
+    LimitByTimeOfDay,
     /// The lease begins afresh whenever the agent starts.
     LeaseAfreshAtBoot,
     /// After a boot the agent goes on by a clock that was saved when it went down.
@@ -52,7 +54,7 @@ pub enum DeliberateFault {
 
 impl DeliberateFault {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AcknowledgedBeforeSync,
         Self::NoEpoch,
         Self::SnapshotLifts,
@@ -63,6 +65,7 @@ impl DeliberateFault {
         Self::OlderFrames,
         Self::LeaseFromReceipt,
         Self::NoDriftMargin,
+        Self::LimitByTimeOfDay,
         Self::LeaseAfreshAtBoot,
         Self::SavedClockTrusted,
         Self::RenewalAhead,
@@ -93,6 +96,7 @@ impl DeliberateFault {
             | Self::OlderFrames => &["G1"],
             Self::LeaseFromReceipt
             | Self::NoDriftMargin
+            | Self::LimitByTimeOfDay
             | Self::LeaseAfreshAtBoot
             | Self::SavedClockTrusted
             | Self::RenewalAhead

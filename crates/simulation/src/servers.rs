@@ -581,7 +581,10 @@ impl World {
                 None => {
                     let facts = match fault {
                         Some(DeliberateFault::EmergencyListBounded) => {
-                            books.facts_about(row, None, uptime, time)
+                            books.facts_about(row, None, books.by_both_clocks(uptime, time))
+                        }
+                        Some(DeliberateFault::LimitByTimeOfDay) => {
+                            books.facts_about(row, Some(row.user), |renewal| renewal.at)
                         }
                         _ => {
                             let facts = books.facts(row, uptime, time);

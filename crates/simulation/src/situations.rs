@@ -29,7 +29,6 @@ pub(crate) struct Weather {
     pub(crate) restores: u64,
     /// Until then the server is slow to look what is new for an agent.
     pub(crate) busy_before: u64,
-    restored_at: u64,
     /// How far the server's time of day is ahead.
     pub(crate) server_ahead: i64,
     /// When each agent was troubled last.
@@ -111,7 +110,8 @@ impl World {
                 let back = self.random.between(200, 9_000) * MILLI;
                 self.after(back, Event::ServerUp(STORE));
             }
-            90..=92 => self.back_up(),
+            90..=91 => self.back_up(),
+            92 => self.server_clock_is_set(),
             93..=94 => {
                 self.everybody_is_troubled();
                 self.weather.busy_before = self.now + self.random.between(2, 15) * SECOND;
@@ -282,11 +282,21 @@ impl World {
         }
     }
 
-    /// The server burns, and an earlier backup is put back.
+    /// Somebody sets the server's time of day, back or forth by up to half a day.
+    fn server_clock_is_set(&mut self) {
+        let minute = 60 * 1_000_000;
+        let minutes = i64::try_from(self.random.below(1_441)).unwrap_or(0) - 720;
+        self.weather.server_ahead = minutes * minute;
+        self.counters.server_clock_set += 1;
+        self.tell(About::ALL, || {
+            format!("the server's time of day is {minutes} minutes ahead now")
+        });
+        self.pages(STORE, None);
+    }
+
+    /// The server burns, and an earlier backup is put back, on a machine whose clock is right.
     fn restore(&mut self) {
-        // Nobody puts a backup back twice within a second, which is what epochs are counted in.
-        let again = self.weather.restores > 0 && self.now < self.weather.restored_at + 2 * SECOND;
-        if self.weather.restores >= 2 || again || !self.nodes[STORE].up || self.nodes.len() > 1 {
+        if self.weather.restores >= 2 || !self.nodes[STORE].up || self.nodes.len() > 1 {
             return;
         }
         let backups = self.nodes[STORE].backups.len() as u64;
@@ -303,10 +313,10 @@ impl World {
             return;
         }
         self.weather.restores += 1;
-        self.weather.restored_at = self.now;
         self.counters.restores += 1;
         self.everybody_is_troubled();
         self.crash_server(STORE);
+        self.weather.server_ahead = 0;
         let last = books.memory().revision;
         self.tell(About::ALL, || {
             format!("the server burns; the backup of revision {last} is put back")
@@ -317,8 +327,8 @@ impl World {
         let node = &mut self.nodes[STORE];
         node.books = books;
         if self.fault != Some(DeliberateFault::NoEpoch) {
-            let seconds = u64::try_from(time.seconds()).unwrap_or(0);
-            let counter = (before.counter + 1).max(seconds);
+            let now = u64::try_from(time.microseconds()).unwrap_or(0);
+            let counter = (before.counter + 1).max(now);
             node.books.take_epoch(Epoch { counter, nonce }, time);
             let restored = Restored {
                 made_at,
