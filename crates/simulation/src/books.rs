@@ -647,6 +647,13 @@ impl Ledger for Books {
             .collect())
     }
 
+    fn awaited(&self, agent: AgentId) -> Result<BTreeSet<UserId>, StoreError> {
+        let rows = self.confirmations.iter().filter(|row| {
+            row.agent == agent && row.confirms == Confirms::Refuse && row.confirmed_at.is_none()
+        });
+        Ok(rows.map(|row| row.user).collect())
+    }
+
     fn await_confirmation(
         &mut self,
         user: UserId,

@@ -217,6 +217,8 @@ pub trait Ledger: Records<Error = StoreError> {
     fn write_table_head(&mut self, agent: AgentId, head: TableHead) -> Result<(), StoreError>;
     /// The admissions that are the last word about somebody or about a credential of theirs.
     fn admissions(&self, user: UserId) -> Result<Vec<Ruling>, StoreError>;
+    /// The people of whom an agent has still to confirm that it refuses them, or something of theirs.
+    fn awaited(&self, agent: AgentId) -> Result<BTreeSet<UserId>, StoreError>;
     /// Notes that a door must confirm a change about a person.
     fn await_confirmation(
         &mut self,

@@ -196,9 +196,10 @@ fn write(
     writing.end()
 }
 
-/// After a restore, every refusal that stands is ruled again, in the history that begins. Doors that
-/// confirm one from now on show it to any store that does not know this history: another backup too,
-/// of a branch in which somebody was admitted again before this one was put back.
+/// After a restore, every refusal that stands is ruled again, in the history that begins: at every
+/// agent that knows the person, was told of it, or has to confirm it anew. Doors that confirm one from
+/// now on show it to any store that does not know this history: another backup too, of a branch in
+/// which somebody was admitted again before this one was put back.
 fn rule_again(
     batch: &mut dyn Ledger,
     revision: Revision,
@@ -207,21 +208,23 @@ fn rule_again(
     let identity = batch.identity();
     let mut of_people = BTreeMap::new();
     for agent in batch.agents()? {
-        let mut refused = BTreeMap::new();
+        let (mut people, mut refused) = (batch.awaited(agent.id)?, BTreeMap::new());
         for key in batch.entry_keys(agent.id)? {
             match key.kind {
                 EntryKind::User => {
-                    let user = UserId::from_bytes(key.id);
-                    // The next agents know most of the same people.
-                    let of_person = match of_people.entry(user) {
-                        Slot::Occupied(known) => known.into_mut(),
-                        Slot::Vacant(unknown) => unknown.insert(refusals(batch, user)?),
-                    };
-                    refused.extend(of_person.iter().copied());
+                    people.insert(UserId::from_bytes(key.id));
                 }
                 EntryKind::Ruling => refused.extend(refusal_in(batch, agent.id, key)?),
                 _ => {}
             }
+        }
+        for user in people {
+            // The next agents know most of the same people.
+            let of_person = match of_people.entry(user) {
+                Slot::Occupied(known) => known.into_mut(),
+                Slot::Vacant(unknown) => unknown.insert(refusals(batch, user)?),
+            };
+            refused.extend(of_person.iter().copied());
         }
         let mut writing = Writing::begin(batch, &agent, revision)?;
         for (subject, ruled) in refused {
@@ -239,10 +242,12 @@ fn rule_again(
     Ok(())
 }
 
-/// What is refused of a person on record: they themselves, and cards that are lost.
+/// What is refused of a person: they themselves, and cards that are lost.
 fn refusals(batch: &dyn Ledger, user: UserId) -> Result<Vec<([u8; 16], Ruled)>, StoreError> {
-    let Some(UserRecord::Present(person)) = batch.user(user)? else {
-        return Ok(Vec::new());
+    let person = match batch.user(user)? {
+        Some(UserRecord::Present(person)) => person,
+        Some(UserRecord::Removed(_)) => return Ok(vec![(*user.as_bytes(), Ruled::Removed)]),
+        None => return Ok(Vec::new()),
     };
     let deactivated = match person.standing {
         Standing::Deactivated(_) => Some((*user.as_bytes(), Ruled::Deactivated)),

@@ -381,6 +381,16 @@ impl Ledger for SqliteBatch<'_> {
         readmissions::of(self.connection, self.identity, user)
     }
 
+    fn awaited(&self, agent: AgentId) -> Result<BTreeSet<UserId>, StoreError> {
+        ids(
+            self.connection,
+            "SELECT DISTINCT user FROM confirmation WHERE agent = ?1 AND confirmed_at IS NULL \
+             AND what = 'refuse'",
+            params![agent.as_bytes()],
+            UserId::from_bytes,
+        )
+    }
+
     fn await_confirmation(
         &mut self,
         user: UserId,

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use offgate_core::actor::Actor;
+use offgate_core::agent::{Agent, AgentKey, AgentState, JoinSecretHash, JoinToken, JoinTokenState};
 use offgate_core::backup::Restored;
 use offgate_core::command::{Command, Expected, Unconfirmed};
 use offgate_core::credential::CredentialState;
-use offgate_core::id::{CommandId, GroupId, PolicyId};
+use offgate_core::id::{CommandId, GroupId, JoinTokenId, PolicyId};
 use offgate_core::parameters::{Clock as _, Epoch, Revision};
 use offgate_core::records::Records as _;
 use offgate_core::ruling::{Ruled, Ruling, Seal};
@@ -277,6 +278,38 @@ fn a_restore_rules_every_refusal_again_that_stands() {
     // Another agent comes to know one of them, who is refused already.
     opened.done(member(1, here, BTreeSet::from([policy(2)])));
     assert_eq!(rulings(&opened, 2), []);
+    // Another machine takes a door over whose agent was told of somebody whom no policy brings there
+    // any more: it has never heard of them, and has to confirm.
+    let there = BTreeSet::from([policy(2)]);
+    opened.done(create(6, BTreeSet::new(), there, "Ada"));
+    opened.done(deactivate(6));
+    opened.done(member(6, BTreeSet::new(), BTreeSet::new()));
+    opened.done(Command::CreateJoinToken(JoinToken {
+        id: JoinTokenId::from_bytes([83; 16]),
+        secret: JoinSecretHash([3; 32]),
+        name: title("Agent 3"),
+        doors: BTreeSet::from([door(2)]),
+        expires_at: opened.clock.now().plus(JoinToken::LIFE),
+        state: JoinTokenState::Open,
+    }));
+    let enrolled = opened.store.execute_blocking(
+        CommandId::random(&*opened.randomness),
+        Actor::JoiningAgent(agent(3)),
+        Command::EnrolAgent {
+            secret: JoinSecretHash([3; 32]),
+            agent: Agent {
+                id: agent(3),
+                revision: Revision::ZERO,
+                name: title("ignored"),
+                key: AgentKey([3; 32]),
+                hash_key: hash_key(3),
+                enrolled_at: opened.clock.now(),
+                state: AgentState::Enrolled,
+            },
+        },
+    );
+    assert!(matches!(enrolled, Ok(Outcome::Done { .. })), "{enrolled:?}");
+    assert_eq!(rulings(&opened, 3), []);
 
     let restored = opened.done(Command::NoteRestore(Restored {
         made_at: opened.clock.now(),
@@ -309,12 +342,13 @@ fn a_restore_rules_every_refusal_again_that_stands() {
             (*user(5).as_bytes(), Ruled::Removed as u8),
         ])
     );
-    assert_eq!(
-        again(2),
-        BTreeSet::from([(*user(1).as_bytes(), Ruled::Deactivated as u8)])
-    );
+    let of_second = BTreeSet::from([
+        (*user(1).as_bytes(), Ruled::Deactivated as u8),
+        (*user(6).as_bytes(), Ruled::Deactivated as u8),
+    ]);
+    assert_eq!(again(3), of_second);
     // The table's hash is that of what it has now.
-    for number in [1, 2] {
+    for number in [1, 3] {
         let reader = opened.store.read();
         let table = reader
             .table_since(agent(number), None)
