@@ -121,8 +121,8 @@ const fn not_done(error: &StoreError) -> (&'static str, &'static str) {
     match error {
         StoreError::OutcomeUnknown => (
             "It is not known whether this was done",
-            "Go back and send it again: it is done once, however often it is sent. If it stays so, \
-             run “offgate doctor” on the server.",
+            "Look whether it was, and if not, go back and send it again: to deactivate somebody \
+             twice does no harm. If it stays so, run “offgate doctor” on the server.",
         ),
         _ => (
             "This was not done",
