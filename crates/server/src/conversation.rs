@@ -79,13 +79,33 @@ struct Talk<'s> {
     questions: Questions,
 }
 
+/// How long a question waits: a refusal that is still on its way to other doors goes ahead of it.
+const ASK_AFTER: Duration = Duration::from_millis(250);
+
 /// Whether there may be something to ask the agent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Questions {
     /// Not since it was last looked.
     None,
-    /// There may be.
-    Perhaps,
+    /// There may be; it is looked from then on.
+    From(Instant),
+}
+
+impl Questions {
+    /// There may be something to ask; what waits already waits no longer for it.
+    fn perhaps(&mut self) {
+        if *self == Self::None {
+            *self = Self::From(Instant::now() + ASK_AFTER);
+        }
+    }
+
+    /// Waits until it is to be looked.
+    async fn are_due(self) {
+        match self {
+            Self::None => std::future::pending().await,
+            Self::From(due) => tokio::time::sleep_until(due).await,
+        }
+    }
 }
 
 async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), Over> {
@@ -115,7 +135,7 @@ async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), 
         end,
         started: Instant::now(),
         head: None,
-        questions: Questions::Perhaps,
+        questions: Questions::From(Instant::now()),
     };
     let mut changed = shared.store.changed();
     let mut decoder = frame::Decoder::default();
@@ -136,7 +156,6 @@ async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), 
                         Err(_) => Input::Malformed,
                     };
                     talk.handle(input).await?;
-                    talk.ask().await?;
                 }
             }
             woken = changed.changed() => {
@@ -144,9 +163,9 @@ async fn talk(stream: Stream, agent: Agent, shared: &Arc<Shared>) -> Result<(), 
                     return Ok(());
                 }
                 talk.look().await?;
-                talk.questions = Questions::Perhaps;
-                talk.ask().await?;
+                talk.questions.perhaps();
             }
+            () = talk.questions.are_due() => talk.ask().await?,
             _ = tick.tick() => talk.handle(Input::Tick(shared.clock.now())).await?,
         }
     }
@@ -171,10 +190,11 @@ impl Talk<'_> {
 
     /// Asks the agent what is to be asked, as far as it may be asked now.
     async fn ask(&mut self) -> Result<(), Over> {
-        if self.questions == Questions::None || self.end.may_ask() == 0 {
+        self.questions = Questions::None;
+        if self.end.may_ask() == 0 {
+            self.questions.perhaps();
             return Ok(());
         }
-        self.questions = Questions::None;
         let now = self.shared.clock.now();
         let reader = self.shared.store.read();
         // What it has not answered yet is among them, and is not asked again.
@@ -219,7 +239,7 @@ impl Talk<'_> {
                     let store = &self.shared.store;
                     store.record_acknowledgement(self.agent.id, receipt).await?;
                     // It is asked about what it has confirmed.
-                    self.questions = Questions::Perhaps;
+                    self.questions.perhaps();
                 }
                 Output::Prove(size) => {
                     let history = self.history(size)?;
@@ -295,7 +315,7 @@ impl Talk<'_> {
                     };
                     let store = &self.shared.store;
                     store.record_answer(self.agent.id, answer).await?;
-                    self.questions = Questions::Perhaps;
+                    self.questions.perhaps();
                 }
                 Output::Close(_) => return Err(Over::Protocol),
             }

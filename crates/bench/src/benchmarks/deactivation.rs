@@ -26,6 +26,7 @@ const ALONE: usize = 400;
 const AMONG: usize = 40;
 
 const DISK: &str = "overwrite of 4 KiB and fdatasync";
+const LOG: &str = "as many pages as a deactivation changes, in one write, and fdatasync";
 const PAGES: &str = "transactions of a bare database with as many pages";
 const PAGES_TOGETHER: &str = "64 at once in a transaction of that bare database";
 const ONE: &str = "deactivations by one caller";
@@ -109,6 +110,12 @@ pub(crate) fn run() -> anyhow::Result<Report> {
             ratio(
                 "that bare database beside the disk",
                 PAGES,
+                DISK,
+                Bound::Open,
+            ),
+            ratio(
+                "those pages in one write beside the disk's own",
+                LOG,
                 DISK,
                 Bound::Open,
             ),
@@ -200,15 +207,22 @@ impl Disk {
     }
 
     fn measure(&self, round: &mut Round) -> anyhow::Result<()> {
+        round.record(DISK, Unit::PerSecond, self.rate(1)?);
+        round.record(LOG, Unit::PerSecond, self.rate(Pages::TOUCHED)?);
+        Ok(())
+    }
+
+    /// How often so many pages beside each other are overwritten and synced in a second.
+    fn rate(&self, pages: usize) -> anyhow::Result<f64> {
+        let places = Self::PAGES / pages as u64;
         let begun = Instant::now();
         for number in 0..ALONE as u64 {
-            let page = [number as u8; Self::PAGE];
-            let at = number % Self::PAGES * Self::PAGE as u64;
-            self.0.write_all_at(&page, at)?;
+            let content = vec![number as u8; pages * Self::PAGE];
+            let at = number % places * content.len() as u64;
+            self.0.write_all_at(&content, at)?;
             self.0.sync_data()?;
         }
-        round.record(DISK, Unit::PerSecond, rate(ALONE, begun));
-        Ok(())
+        Ok(rate(ALONE, begun))
     }
 }
 
