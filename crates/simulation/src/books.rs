@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use offgate_core::actor::Actor;
-use offgate_core::agent::{Agent, JoinSecretHash, JoinToken};
+use offgate_core::agent::{Agent, DiskState, JoinSecretHash, JoinToken};
 use offgate_core::alert::AlertKind;
 use offgate_core::change::Change;
 use offgate_core::checkpoint::{Checkpoint, SignedCheckpoint};
@@ -19,6 +19,7 @@ use offgate_core::confirmation::{
 use offgate_core::credential::{CardToken, Credential, Plate};
 use offgate_core::door_position::Positions;
 use offgate_core::fail_mode::EmergencyList;
+use offgate_core::fault::Fault;
 use offgate_core::id::{
     AgentId, CommandId, CredentialId, DoorGroupId, DoorId, EmergencyListId, GroupId,
     HolidayGroupId, JoinTokenId, OperatorId, PolicyId, ScheduleId, SiteId, StoreId, UserId,
@@ -73,6 +74,8 @@ struct ContactRow {
     connected: bool,
     heard_at: Timestamp,
     renewed: Option<Renewal>,
+    /// As it says while it is connected.
+    disk: DiskState,
 }
 
 /// A store in memory. A clone is a backup.
@@ -343,7 +346,9 @@ impl Books {
             },
             alone: Alone::by(&settings, user, row.renewed.map(counted_from)),
             ended_at: row.ended_at,
-            fault: None,
+            fault: contact
+                .filter(|contact| contact.disk == DiskState::Fails)
+                .map(|_| Fault::DiskFails),
             positions: Positions::default(),
         }
     }
@@ -377,6 +382,7 @@ impl Books {
                     connected: false,
                     heard_at: now,
                     renewed: None,
+                    disk: DiskState::Works,
                 });
                 (contact.connected, contact.renewed) = (false, None);
             }
@@ -455,6 +461,20 @@ impl Books {
         }
     }
 
+    /// Notes whether an agent's disk keeps what it is told.
+    pub(crate) fn disk(&mut self, agent: AgentId, state: DiskState) {
+        if let Some(contact) = self.contacts.get_mut(&agent) {
+            contact.disk = state;
+        }
+    }
+
+    /// Whether the disk of an agent that is connected is said to fail.
+    pub(crate) fn disk_fails(&self, agent: AgentId) -> bool {
+        self.contacts
+            .get(&agent)
+            .is_some_and(|contact| contact.connected && contact.disk == DiskState::Fails)
+    }
+
     /// Notes that an agent was heard.
     pub(crate) fn contact(&mut self, agent: AgentId, heard: Heard, uptime: Uptime, now: Timestamp) {
         let connected = heard != Heard::Gone;
@@ -462,8 +482,12 @@ impl Books {
             connected,
             heard_at: now,
             renewed: None,
+            disk: DiskState::Works,
         });
         row.connected = connected;
+        if heard == Heard::Connected {
+            row.disk = DiskState::Works;
+        }
         if connected {
             row.heard_at = now;
         }

@@ -38,8 +38,12 @@ counters! {
     ended_by_limit
     /// Times a page said that somebody is on a cut-off door's emergency list.
     on_emergency_list
+    /// Times a page said that a door cannot confirm, because its disk fails.
+    disk_failed
     /// Stores that were restored from an earlier backup.
     restores
+    /// Times the wrong backup was put back, doors confirmed to it, and then the right one was.
+    wrong_backups
     /// Agents that would not go on with a copy of the store.
     forks_doubted
     /// Syncs that failed.

@@ -64,6 +64,10 @@ impl World {
                 );
                 return self.breaks(wrong(about, "the end", words));
             }
+            if books.disk_fails(id) {
+                let words = format!("healed, and the disk of the agent at {name} is said to fail");
+                return self.breaks(wrong(about, "the end", words));
+            }
             let known = books.table(id, None);
             let hash_key = agent.hash_key;
             let mut table = Table::empty(hash_key);

@@ -23,6 +23,7 @@ mod servers;
 mod situations;
 mod story;
 mod world;
+mod wrong_backup;
 
 pub use counters::Counters;
 pub use faults::DeliberateFault;

@@ -379,7 +379,6 @@ impl World {
                 }
                 Output::Answered { .. }
                 | Output::Positions(_)
-                | Output::Disk(_)
                 | Output::Witnessed(_)
                 | Output::Doubted(_)
                 | Output::Disagrees(Disagreement::Missing) => {}
@@ -393,6 +392,10 @@ impl World {
                     if !self.take_over(n, id, &rulings) {
                         return self.conversation_over(n, number);
                     }
+                }
+                Output::Disk(state) => {
+                    node.books.disk(id, state);
+                    self.pages(n, Some(id));
                 }
                 Output::AsksRenewal => {
                     node.books.contact(id, Heard::AsksRenewal, uptime, time);
@@ -619,6 +622,7 @@ impl World {
                 DoorStanding::Confirmed { .. } => self.counters.confirmed += 1,
                 DoorStanding::EndedByLimit { .. } => self.counters.ended_by_limit += 1,
                 DoorStanding::OnEmergencyList { .. } => self.counters.on_emergency_list += 1,
+                DoorStanding::Failed { .. } => self.counters.disk_failed += 1,
                 _ => {}
             }
             let (door, user) = (row.door, row.user);

@@ -294,15 +294,21 @@ impl World {
         self.pages(STORE, None);
     }
 
-    /// The server burns, and an earlier backup is put back, on a machine whose clock is right.
+    /// The server burns, and any of the backups is put back.
     fn restore(&mut self) {
-        if self.weather.restores >= 2 || !self.nodes[STORE].up || self.nodes.len() > 1 {
-            return;
-        }
         let backups = self.nodes[STORE].backups.len() as u64;
         let which = usize::try_from(self.random.below(backups)).unwrap_or(0);
+        self.put_back(which);
+    }
+
+    /// The server burns, and a backup is put back, on a machine whose clock is right. Says whether
+    /// that was done.
+    pub(crate) fn put_back(&mut self, which: usize) -> bool {
+        if self.weather.restores >= 2 || !self.nodes[STORE].up || self.nodes.len() > 1 {
+            return false;
+        }
         let Some((made_at, books)) = self.nodes[STORE].backups.get(which).cloned() else {
-            return;
+            return false;
         };
         // Machines that joined after the backup would have to join again.
         let known = self.agents.iter().all(|agent| {
@@ -310,7 +316,7 @@ impl World {
             known.is_some_and(|known| known.state == AgentState::Enrolled)
         });
         if !known {
-            return;
+            return false;
         }
         self.weather.restores += 1;
         self.counters.restores += 1;
@@ -348,6 +354,7 @@ impl World {
         }
         let back = self.random.between(500, 10_000) * MILLI;
         self.after(back, Event::ServerUp(STORE));
+        true
     }
 
     /// Somebody starts a copy of the store, older than what every agent has seen of it.
@@ -401,6 +408,9 @@ impl World {
         let revision = self.nodes[STORE].books.memory().revision;
         for a in 0..self.agents.len() {
             self.must_confirm_in_time(a, revision);
+        }
+        if self.random.one_in(20) {
+            self.wrong_backup_begins(user);
         }
         if !self.random.one_in(3) {
             return;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use offgate_core::id::{CommandId, StoreId};
+use offgate_core::id::{CommandId, StoreId, UserId};
 use offgate_core::parameters::{Boot, Epoch, Timestamp, Uptime};
 use offgate_core::table::admission::Presented;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::random::{Random, Salts};
 use crate::servers::Node;
 use crate::situations::Weather;
 use crate::story::{About, Story, Telling};
+use crate::wrong_backup::WrongBackup;
 
 /// Microseconds in a millisecond and in a second.
 pub(crate) const MILLI: u64 = 1_000;
@@ -83,6 +84,8 @@ pub(crate) enum Event {
     Owed(usize, u64, u64),
     /// The copy of the store ends.
     CopyEnds,
+    /// Somebody goes on with the wrong backup, about this person.
+    WrongBackup(UserId, WrongBackup),
     /// A machine wakes up.
     Wakes(usize),
     /// The server does what it does every few seconds.
@@ -265,6 +268,7 @@ impl World {
             Event::CutOff(agent, until) => self.is_cut_off(agent, until),
             Event::Owed(agent, process, revision) => self.is_owed(agent, process, revision),
             Event::CopyEnds => self.copy_ends(),
+            Event::WrongBackup(user, step) => self.wrong_backup(user, step),
             Event::Schedule => self.schedule(),
             Event::Wakes(agent) => self.wake(agent),
             Event::Room(agent) => self.has_room(agent),

@@ -10,8 +10,7 @@ const SEEDS: u64 = 1_000;
 /// How many at once.
 const THREADS: usize = 2;
 
-/// The first seed that notices, and what it says. Those that once found something are tried first:
-/// what is not ruled again after a restore shows about once in a thousand.
+/// The first seed that notices, and what it says. Those that once found something are tried first.
 fn noticed(fault: DeliberateFault) -> Option<(u64, String)> {
     let kept = include_str!("kept-seeds.txt").lines();
     let kept = kept.filter_map(|line| line.parse().ok());

@@ -114,6 +114,7 @@ impl World {
                 }
                 Durable::Failing => process.judge.disk(DiskState::Fails),
             }
+            self.tell_of_disk(a);
         }
     }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use offgate_agent::clock::BootClock;
 use offgate_agent::pieces::{
-    Book, Durable, Found, Judge, Keep, Surroundings, TableFiles, Witness, Written, rebuild,
+    Book, DiskState, Durable, Found, Judge, Keep, Surroundings, TableFiles, Witness, Written,
+    rebuild,
 };
 use offgate_agent::strike::Strike;
 use offgate_core::agent::HashKey;
@@ -85,6 +86,8 @@ struct Link {
     before: u64,
     /// Whom the refusals that overtook something on this connection are about.
     overtaken: BTreeSet<[u8; 16]>,
+    /// What the server was told of the disk.
+    disk_told: DiskState,
 }
 
 /// The program while it runs.

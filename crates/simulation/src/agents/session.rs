@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use offgate_agent::pieces::{Changed, Durable, Keep, KeptLease, beside, delta, hold, whole};
+use offgate_agent::pieces::{
+    Changed, DiskState, Durable, Keep, KeptLease, beside, delta, hold, whole,
+};
 use offgate_core::table::entry::Entry;
 use offgate_link::agent_end::{AgentEnd, Ending, Held, Input, Output};
 use offgate_link::message::{LIST_LIMIT, ToAgent, ToServer};
@@ -62,6 +64,7 @@ impl World {
                 greeted: false,
                 before,
                 overtaken: BTreeSet::new(),
+                disk_told: DiskState::Works,
             });
         }
         self.agent_does(a, outputs);
@@ -151,6 +154,22 @@ impl World {
         {
             let outputs = link.end.handle(input, boot);
             self.agent_does(a, outputs);
+        }
+        self.tell_of_disk(a);
+    }
+
+    /// Tells the server how the disk is, if that is news to it.
+    pub(super) fn tell_of_disk(&mut self, a: usize) {
+        let Some(process) = &mut self.agents[a].process else {
+            return;
+        };
+        let disk = process.durable.disk();
+        if let Some(link) = &mut process.link
+            && link.end.speaks()
+            && link.disk_told != disk
+        {
+            link.disk_told = disk;
+            self.tell_end(a, Input::Disk(disk));
         }
     }
 

@@ -1,0 +1,95 @@
+//! The wrong backup is put back, and then the right one: the two are of one history up to where
+//! somebody was reactivated, and doors confirm to the first what the second has never heard of.
+
+use offgate_core::command::Command;
+use offgate_core::id::{CommandId, UserId};
+use offgate_core::parameters::Revision;
+use offgate_core::user::{Standing, UserRecord};
+
+use crate::story::About;
+use crate::world::{Event, MILLI, SECOND, STORE, World};
+
+/// What comes next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WrongBackup {
+    /// They are reactivated; this backup was made before.
+    Reactivated(Revision),
+    /// A backup of that is made.
+    BackedUp(Revision),
+    /// The first is put back, although there is the second.
+    WrongOne(Revision, Revision),
+    /// The second is put back after all, when doors have confirmed to the first.
+    RightOne(Revision),
+    /// They try their cards.
+    Tried,
+}
+
+impl World {
+    /// Somebody was just deactivated: a backup is made, and the rest of it follows.
+    pub(crate) fn wrong_backup_begins(&mut self, user: UserId) {
+        if self.weather.restores > 0 || !self.nodes[STORE].up {
+            return;
+        }
+        self.back_up();
+        let made = self.nodes[STORE].books.memory().revision;
+        let pause = self.random.between(1, 4) * SECOND;
+        let next = WrongBackup::Reactivated(made);
+        self.after(pause, Event::WrongBackup(user, next));
+    }
+
+    pub(crate) fn wrong_backup(&mut self, user: UserId, step: WrongBackup) {
+        if self.weather.calm {
+            return;
+        }
+        let (pause, next) = match step {
+            WrongBackup::Reactivated(first) => {
+                let memory = self.nodes[STORE].books.memory();
+                let is_out = memory.users.get(&user).is_some_and(|record| match record {
+                    UserRecord::Present(user) => {
+                        matches!(user.standing, Standing::Deactivated { .. })
+                    }
+                    UserRecord::Removed(_) => false,
+                });
+                if !is_out {
+                    return;
+                }
+                let id = CommandId::from_bytes(self.random.bytes());
+                self.ask(id, Command::ReactivateUser { user });
+                let pause = self.random.between(100, 2_000) * MILLI;
+                (pause, WrongBackup::BackedUp(first))
+            }
+            WrongBackup::BackedUp(first) => {
+                self.back_up();
+                let second = self.nodes[STORE].books.memory().revision;
+                let pause = self.random.between(1, 4) * SECOND;
+                (pause, WrongBackup::WrongOne(first, second))
+            }
+            WrongBackup::WrongOne(first, second) => {
+                if !self.puts_back(first) {
+                    return;
+                }
+                let pause = self.random.between(8, 25) * SECOND;
+                (pause, WrongBackup::RightOne(second))
+            }
+            WrongBackup::RightOne(second) => {
+                if !self.puts_back(second) {
+                    return;
+                }
+                self.counters.wrong_backups += 1;
+                self.tell(About::user(user), || "that was the right one".to_owned());
+                (self.random.between(1, 12) * SECOND, WrongBackup::Tried)
+            }
+            WrongBackup::Tried => return self.try_everywhere(user),
+        };
+        self.after(pause, Event::WrongBackup(user, next));
+    }
+
+    /// Puts the backup of this revision back, if it is still kept. Says whether that was done.
+    fn puts_back(&mut self, revision: Revision) -> bool {
+        let backups = &self.nodes[STORE].backups;
+        let which = backups
+            .iter()
+            .position(|(_, books)| books.memory().revision == revision);
+        which.is_some_and(|which| self.put_back(which))
+    }
+}
