@@ -12,16 +12,16 @@ use crate::world::{Event, MILLI, SECOND, STORE, World};
 /// What comes next.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum WrongBackup {
-    /// They are reactivated; this backup was made before.
-    Reactivated(Revision),
-    /// A backup of that is made.
-    BackedUp(Revision),
-    /// The first is put back, although there is the second.
-    WrongOne(Revision, Revision),
-    /// The second is put back after all, when doors have confirmed to the first.
-    RightOne(Revision),
-    /// They try their cards.
-    Tried,
+    /// Reactivate them; this backup was made before.
+    Reactivate(Revision),
+    /// Back that up.
+    BackUp(Revision),
+    /// Put the first back, although there is the second.
+    PutWrongBack(Revision, Revision),
+    /// Put the second back after all: doors have confirmed to the first.
+    PutRightBack(Revision),
+    /// Have them try their cards.
+    Try,
 }
 
 impl World {
@@ -33,7 +33,7 @@ impl World {
         self.back_up();
         let made = self.nodes[STORE].books.memory().revision;
         let pause = self.random.between(1, 4) * SECOND;
-        let next = WrongBackup::Reactivated(made);
+        let next = WrongBackup::Reactivate(made);
         self.after(pause, Event::WrongBackup(user, next));
     }
 
@@ -42,7 +42,7 @@ impl World {
             return;
         }
         let (pause, next) = match step {
-            WrongBackup::Reactivated(first) => {
+            WrongBackup::Reactivate(first) => {
                 let memory = self.nodes[STORE].books.memory();
                 let is_out = memory.users.get(&user).is_some_and(|record| match record {
                     UserRecord::Present(user) => {
@@ -56,36 +56,36 @@ impl World {
                 let id = CommandId::from_bytes(self.random.bytes());
                 self.ask(id, Command::ReactivateUser { user });
                 let pause = self.random.between(100, 2_000) * MILLI;
-                (pause, WrongBackup::BackedUp(first))
+                (pause, WrongBackup::BackUp(first))
             }
-            WrongBackup::BackedUp(first) => {
+            WrongBackup::BackUp(first) => {
                 self.back_up();
                 let second = self.nodes[STORE].books.memory().revision;
                 let pause = self.random.between(1, 4) * SECOND;
-                (pause, WrongBackup::WrongOne(first, second))
+                (pause, WrongBackup::PutWrongBack(first, second))
             }
-            WrongBackup::WrongOne(first, second) => {
-                if !self.puts_back(first) {
+            WrongBackup::PutWrongBack(first, second) => {
+                if !self.put_back_that_of(first) {
                     return;
                 }
                 let pause = self.random.between(8, 25) * SECOND;
-                (pause, WrongBackup::RightOne(second))
+                (pause, WrongBackup::PutRightBack(second))
             }
-            WrongBackup::RightOne(second) => {
-                if !self.puts_back(second) {
+            WrongBackup::PutRightBack(second) => {
+                if !self.put_back_that_of(second) {
                     return;
                 }
                 self.counters.wrong_backups += 1;
                 self.tell(About::user(user), || "that was the right one".to_owned());
-                (self.random.between(1, 12) * SECOND, WrongBackup::Tried)
+                (self.random.between(1, 12) * SECOND, WrongBackup::Try)
             }
-            WrongBackup::Tried => return self.try_everywhere(user),
+            WrongBackup::Try => return self.try_everywhere(user),
         };
         self.after(pause, Event::WrongBackup(user, next));
     }
 
     /// Puts the backup of this revision back, if it is still kept. Says whether that was done.
-    fn puts_back(&mut self, revision: Revision) -> bool {
+    fn put_back_that_of(&mut self, revision: Revision) -> bool {
         let backups = &self.nodes[STORE].backups;
         let which = backups
             .iter()
